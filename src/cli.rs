@@ -1,0 +1,785 @@
+//! The command line: commands, flags, and how they become settings.
+//!
+//! Flags that stand for a setting stay text and join the layers of [`crate::settings`], so a bad value gets the same
+//! sentence as in the file or the environment. [`parse`] is a function of its arguments: it ends no process and
+//! prints nothing, so every way through it can be tested. This stands apart from the settings because only this
+//! module knows clap.
+
+mod text;
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use clap::{Arg, ArgAction, ArgMatches, value_parser};
+use clap_complete::Shell;
+
+use crate::headless::output::Format;
+use crate::net::resolve::Family;
+use crate::settings::{
+    self, Environment, File, Given, Resolved, Settings, SettingsError, Source, parse_positive,
+    variable,
+};
+use crate::words::{Lang, Words};
+
+/// The name of the program, as it is typed.
+const PROGRAM: &str = "sockscope";
+
+/// What the command line, the environment and the settings file ask for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Invocation {
+    /// The command with what concerns it alone.
+    pub command: Command,
+    /// The settings in force.
+    pub settings: Settings,
+    /// Where each of them comes from.
+    pub resolved: Resolved,
+    /// The language to speak.
+    pub lang: Lang,
+}
+
+/// A command with what only its flags can say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// No command: the dashboard.
+    Dashboard,
+    /// Run the echo server.
+    Echo {
+        /// How to report.
+        format: Format,
+        /// Leave out the line a datagram.
+        quiet: bool,
+        /// Stop after so many datagrams.
+        count: Option<u64>,
+    },
+    /// List the presets of the link.
+    ListPresets {
+        /// How to report.
+        format: Format,
+    },
+    /// Ping the targets.
+    Ping {
+        /// How to report.
+        format: Format,
+        /// The file that gets a row a ping.
+        csv: Option<PathBuf>,
+        /// The address family that names are resolved to.
+        family: Family,
+    },
+    /// Print the settings in force.
+    Config,
+    /// Print the completion script for a shell.
+    Completions(Shell),
+}
+
+/// The end of the program before it began: help, version or bad use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exit {
+    /// The exit code: 0 for what was asked for, 2 for bad use.
+    pub code: u8,
+    /// What to print; it ends with a line feed.
+    pub text: String,
+    /// Where to print it.
+    pub to: Stream,
+}
+
+/// An output stream of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// A flag or argument that stands for a setting. Its clap id is its long name.
+struct Flag {
+    long: &'static str,
+    short: Option<char>,
+    key: &'static str,
+    takes: Takes,
+}
+
+/// What follows a flag.
+#[derive(Clone, Copy)]
+enum Takes {
+    /// A value, called so in the help.
+    Value(&'static str),
+    /// A value; the flag may be repeated.
+    Values(&'static str),
+    /// Nothing, or `=false` to overrule a lower layer.
+    Switch,
+    /// Not a flag: arguments without one.
+    Arguments(&'static str),
+}
+
+const fn flag(long: &'static str, key: &'static str, takes: Takes) -> Flag {
+    Flag {
+        long,
+        short: None,
+        key,
+        takes,
+    }
+}
+
+impl Flag {
+    const fn short(self, short: char) -> Flag {
+        Flag {
+            short: Some(short),
+            ..self
+        }
+    }
+
+    /// How the flag is called in messages.
+    fn name(&self) -> String {
+        match self.takes {
+            Takes::Arguments(name) => name.to_owned(),
+            _ => format!("--{}", self.long),
+        }
+    }
+
+    fn arg(&self) -> Arg {
+        let arg = Arg::new(self.long);
+        let arg = match self.takes {
+            Takes::Arguments(name) => {
+                return arg.value_name(name).num_args(0..).action(ArgAction::Append);
+            }
+            Takes::Value(name) => arg.value_name(name).action(ArgAction::Set),
+            Takes::Values(name) => arg.value_name(name).action(ArgAction::Append),
+            Takes::Switch => arg
+                .value_name("BOOL")
+                .num_args(0..=1)
+                .require_equals(true)
+                .default_missing_value("true"),
+        };
+        let arg = arg.long(self.long);
+        match self.short {
+            Some(short) => arg.short(short),
+            None => arg,
+        }
+    }
+
+    /// The value given on the command line, if one was.
+    fn given(&self, matches: &ArgMatches) -> Option<Given> {
+        let values: Vec<&str> = matches
+            .get_many::<String>(self.long)?
+            .map(String::as_str)
+            .collect();
+        Some(Given {
+            key: self.key,
+            text: values.join(" "),
+            source: Source::Flag(self.name()),
+        })
+    }
+}
+
+/// Flags that every command takes.
+const EVERYWHERE: [Flag; 4] = [
+    flag("lang", "lang", Takes::Value("LANG")),
+    flag("theme", "theme", Takes::Value("THEME")),
+    flag("ascii", "ascii", Takes::Switch),
+    flag("mouse", "mouse", Takes::Switch),
+];
+
+/// Flags with which the dashboard starts in a given set-up.
+const DASHBOARD: [Flag; 5] = [
+    flag("listen", "echo.listen", Takes::Value("ADDRESS")),
+    flag("loss", "echo.loss", Takes::Value("SPEC")),
+    flag("preset", "echo.preset", Takes::Value("NAME")),
+    flag("seed", "echo.seed", Takes::Value("N")),
+    flag("target", "ping.targets", Takes::Values("TARGET")),
+];
+
+const ECHO: [Flag; 16] = [
+    flag("listen", "echo.listen", Takes::Value("ADDRESS")),
+    flag("loss", "echo.loss", Takes::Value("SPEC")),
+    flag("delay", "echo.delay", Takes::Value("SPEC")),
+    flag("duplicate", "echo.duplicate", Takes::Value("P")),
+    flag("reorder", "echo.reorder", Takes::Value("P")),
+    flag("corrupt", "echo.corrupt", Takes::Value("P")),
+    flag("rate", "echo.rate", Takes::Value("RATE")),
+    flag("reply-loss", "echo.reply_loss", Takes::Value("SPEC")),
+    flag("reply-delay", "echo.reply_delay", Takes::Value("SPEC")),
+    flag("reply-duplicate", "echo.reply_duplicate", Takes::Value("P")),
+    flag("reply-reorder", "echo.reply_reorder", Takes::Value("P")),
+    flag("reply-corrupt", "echo.reply_corrupt", Takes::Value("P")),
+    flag("reply-rate", "echo.reply_rate", Takes::Value("RATE")),
+    flag("preset", "echo.preset", Takes::Value("NAME")),
+    flag("seed", "echo.seed", Takes::Value("N")),
+    flag(
+        "allow-remote-duplicates",
+        "echo.allow_remote_duplicates",
+        Takes::Switch,
+    ),
+];
+
+const PING: [Flag; 7] = [
+    flag("target", "ping.targets", Takes::Arguments("TARGET")),
+    flag("count", "ping.count", Takes::Value("N")).short('c'),
+    flag("interval", "ping.interval", Takes::Value("DUR")).short('i'),
+    flag("timeout", "ping.timeout", Takes::Value("DUR")).short('W'),
+    flag("mode", "ping.mode", Takes::Value("MODE")),
+    flag("size", "ping.size", Takes::Value("BYTES")),
+    flag("plain", "ping.plain", Takes::Switch),
+];
+
+/// The flags of a command that stand for settings.
+fn settings_of(command: Option<&str>) -> &'static [Flag] {
+    match command {
+        None => &DASHBOARD,
+        Some("echo") => &ECHO,
+        Some("ping") => &PING,
+        Some(_) => &[],
+    }
+}
+
+fn switch(id: &'static str) -> Arg {
+    Arg::new(id).long(id).action(ArgAction::SetTrue)
+}
+
+/// A command with the flags that stand for its settings.
+fn subcommand(name: &'static str) -> clap::Command {
+    clap::Command::new(name).args(settings_of(Some(name)).iter().map(Flag::arg))
+}
+
+/// The commands and flags, with every text in one language.
+fn commands(words: Words) -> clap::Command {
+    let echo = subcommand("echo")
+        .arg(Arg::new("count").long("count").value_name("N"))
+        .args([switch("quiet"), switch("json"), switch("list-presets")]);
+    let csv = Arg::new("csv")
+        .long("csv")
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf));
+    let ping = subcommand("ping").args([
+        switch("json"),
+        csv,
+        switch("ipv4").short('4').conflicts_with("ipv6"),
+        switch("ipv6").short('6'),
+    ]);
+    let shell = Arg::new("shell")
+        .value_name("SHELL")
+        .value_parser(value_parser!(Shell))
+        .hide_possible_values(true)
+        .required(true);
+    let commands = clap::Command::new(PROGRAM)
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(settings_of(None).iter().map(Flag::arg))
+        .args(EVERYWHERE.iter().map(|flag| flag.arg().global(true)))
+        // Text, not a path: it must be found before clap has parsed, see `peek`.
+        .arg(
+            Arg::new("config")
+                .long("config")
+                .value_name("FILE")
+                .global(true),
+        )
+        .subcommands([
+            echo,
+            ping,
+            subcommand("config"),
+            subcommand("completions").arg(shell),
+        ]);
+    text::dress(commands, words)
+}
+
+/// Reads the command line, the program's name first, and brings all layers of settings together.
+///
+/// # Errors
+/// [`Exit`] for help and version, for bad use, and for settings that cannot be used.
+pub fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: &Environment,
+) -> Result<Invocation, Exit> {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let config = peek(&arguments, "--config").map(Path::new);
+    let file = settings::find_file(config, environment);
+    let known = file.as_ref().ok().and_then(Option::as_ref);
+    let words = Words(first_language(&arguments, environment, known));
+
+    let matches = commands(words)
+        .try_get_matches_from(&arguments)
+        .map_err(|error| text::exit(&error, words))?;
+    let bad_use = |error: SettingsError| text::bad_use(&error.message(words), words);
+    let (settings, resolved) = file
+        .and_then(|file| settings::load(file.as_ref(), environment, flags(&matches)))
+        .map_err(bad_use)?;
+    Ok(Invocation {
+        command: command(&matches).map_err(bad_use)?,
+        lang: settings.lang.unwrap_or_else(|| locale(environment)),
+        settings,
+        resolved,
+    })
+}
+
+/// The completion script for a shell, with the help of the flags in one language.
+#[must_use]
+pub fn completions(shell: Shell, words: Words) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut commands(words), PROGRAM, &mut script);
+    script
+}
+
+/// The layer of the flags.
+fn flags(matches: &ArgMatches) -> Vec<Given> {
+    let mut given: Vec<Given> = DASHBOARD
+        .iter()
+        .filter_map(|flag| flag.given(matches))
+        .collect();
+    let (name, innermost) = match matches.subcommand() {
+        Some((name, inner)) => (Some(name), inner),
+        None => (None, matches),
+    };
+    // Flags of the command itself come later and so hold over the same ones before the command.
+    if name.is_some() {
+        let own = settings_of(name).iter();
+        given.extend(own.filter_map(|flag| flag.given(innermost)));
+    }
+    // clap hands flags that are taken everywhere down to the innermost command.
+    given.extend(EVERYWHERE.iter().filter_map(|flag| flag.given(innermost)));
+    given
+}
+
+/// The command and what only its flags say.
+fn command(matches: &ArgMatches) -> Result<Command, SettingsError> {
+    let Some((name, matches)) = matches.subcommand() else {
+        return Ok(Command::Dashboard);
+    };
+    let format = |matches: &ArgMatches| match matches.get_flag("json") {
+        true => Format::Json,
+        false => Format::Text,
+    };
+    Ok(match name {
+        "echo" if matches.get_flag("list-presets") => Command::ListPresets {
+            format: format(matches),
+        },
+        "echo" => Command::Echo {
+            format: format(matches),
+            quiet: matches.get_flag("quiet"),
+            count: datagrams(matches)?,
+        },
+        "ping" => Command::Ping {
+            format: format(matches),
+            csv: matches.get_one("csv").cloned(),
+            family: match (matches.get_flag("ipv4"), matches.get_flag("ipv6")) {
+                (true, _) => Family::V4,
+                (false, true) => Family::V6,
+                (false, false) => Family::Any,
+            },
+        },
+        "config" => Command::Config,
+        _ => Command::Completions(
+            *matches
+                .get_one("shell")
+                .expect("clap knows one more command and requires its shell"),
+        ),
+    })
+}
+
+/// The number of datagrams after which the echo server stops.
+fn datagrams(matches: &ArgMatches) -> Result<Option<u64>, SettingsError> {
+    let Some(text) = matches.get_one::<String>("count") else {
+        return Ok(None);
+    };
+    let bad_value = |problem| SettingsError::BadValue {
+        at: Source::Flag("--count".to_owned()),
+        key: "count",
+        value: text.clone(),
+        problem,
+        allowed: "settings.allowed.datagrams",
+    };
+    parse_positive(text).map(Some).map_err(bad_value)
+}
+
+/// The language in which the command line is read, before it is known whether it can be read at all. A value that
+/// names no language is passed over here; it is complained about later.
+fn first_language(arguments: &[OsString], environment: &Environment, file: Option<&File>) -> Lang {
+    let flag = peek(arguments, "--lang").and_then(OsStr::to_str);
+    let variable = environment.variable(&variable("lang"));
+    let file = file.and_then(File::lang);
+    let asked = flag.map(str::to_owned).or(variable).or(file);
+    asked
+        .and_then(|asked| Lang::from_tag(&asked))
+        .unwrap_or_else(|| locale(environment))
+}
+
+/// The language of the environment's locale.
+fn locale(environment: &Environment) -> Lang {
+    Lang::detect(|name| environment.variable(name))
+}
+
+/// The value of a flag in arguments that have not been parsed yet. Arguments from which clap would read another
+/// value than this one are refused by clap.
+fn peek<'a>(arguments: &'a [OsString], flag: &str) -> Option<&'a OsStr> {
+    let mut arguments = arguments
+        .iter()
+        .skip(1)
+        .take_while(|argument| *argument != "--");
+    while let Some(argument) = arguments.next() {
+        if argument == flag {
+            return arguments.next().map(OsString::as_os_str);
+        }
+        let value = argument
+            .to_str()
+            .and_then(|text| text.strip_prefix(flag)?.strip_prefix('='));
+        if let Some(value) = value {
+            return Some(OsStr::new(value));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::settings::{Place, Target};
+
+    fn environment(variables: &[(&str, &str)]) -> Environment {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Environment {
+            variables: variables.iter().map(owned).collect(),
+            config_dir: None,
+            read: |path| match path.to_str() {
+                Some("zh.toml") => Ok("lang = 'zh-CN'\nping.size = 64".to_owned()),
+                Some("bad.toml") => Ok("lang = 'zh-CN'\ntheme = 'blue'".to_owned()),
+                _ => Err(io::ErrorKind::NotFound.into()),
+            },
+        }
+    }
+
+    fn with(line: &str, variables: &[(&str, &str)]) -> Result<Invocation, Exit> {
+        let arguments = std::iter::once(PROGRAM).chain(line.split_whitespace());
+        parse(arguments.map(OsString::from), &environment(variables))
+    }
+
+    fn run(line: &str) -> Result<Invocation, Exit> {
+        with(line, &[])
+    }
+
+    fn refused(line: &str, variables: &[(&str, &str)]) -> String {
+        let exit = with(line, variables).expect_err(line);
+        assert_eq!((exit.code, exit.to), (2, Stream::Stderr), "{line}");
+        assert!(exit.text.ends_with('\n'), "{line}");
+        exit.text
+    }
+
+    #[test]
+    fn clap_finds_no_fault_with_the_commands() {
+        for lang in Lang::ALL {
+            commands(Words(lang)).debug_assert();
+        }
+    }
+
+    #[test]
+    fn every_flag_stands_for_a_setting() {
+        let defaults = run("").unwrap().resolved;
+        for flag in DASHBOARD
+            .iter()
+            .chain(&ECHO)
+            .chain(&PING)
+            .chain(&EVERYWHERE)
+        {
+            assert!(defaults.get(flag.key).is_some(), "{}", flag.key);
+        }
+    }
+
+    #[test]
+    fn commands_come_with_what_their_flags_say() {
+        let echo = |format, quiet, count| Command::Echo {
+            format,
+            quiet,
+            count,
+        };
+        let ping = |format, csv: Option<&str>, family| Command::Ping {
+            format,
+            csv: csv.map(PathBuf::from),
+            family,
+        };
+        use Format::{Json, Text};
+        for (line, want) in [
+            ("", Command::Dashboard),
+            ("--loss 10% --target a", Command::Dashboard),
+            ("echo", echo(Text, false, None)),
+            ("echo --quiet --json --count 5", echo(Json, true, Some(5))),
+            ("echo --list-presets", Command::ListPresets { format: Text }),
+            (
+                "echo --list-presets --json",
+                Command::ListPresets { format: Json },
+            ),
+            ("ping", ping(Text, None, Family::Any)),
+            (
+                "ping --json --csv a.csv -4",
+                ping(Json, Some("a.csv"), Family::V4),
+            ),
+            ("ping -6 host", ping(Text, None, Family::V6)),
+            ("config", Command::Config),
+            ("completions zsh", Command::Completions(Shell::Zsh)),
+        ] {
+            assert_eq!(run(line).map(|got| got.command), Ok(want), "{line}");
+        }
+    }
+
+    #[test]
+    fn flags_become_settings() {
+        let line = "echo --listen [::1]:0 --loss 30% --reply-loss lab --delay 5ms --reply-delay 6ms \
+                    --duplicate 1% --reorder 2% --corrupt 3% --rate 64kbit --reply-duplicate 4% \
+                    --reply-reorder 5% --reply-corrupt 6% --reply-rate 1mbit --seed 7 \
+                    --allow-remote-duplicates";
+        let echo = run(line).unwrap().settings.echo;
+        assert_eq!(echo.listen, "[::1]:0".parse().unwrap());
+        assert_eq!(echo.seed, Some(7));
+        assert!(echo.allow_remote_duplicates);
+        for (leg, want) in [
+            (
+                &echo.link.request,
+                ["30%", "5ms", "1%", "2%", "3%", "64kbit"],
+            ),
+            (&echo.link.reply, ["lab", "6ms", "4%", "5%", "6%", "1mbit"]),
+        ] {
+            let have = [
+                leg.loss.to_string(),
+                leg.delay.to_string(),
+                leg.duplicate.to_string(),
+                leg.reorder.to_string(),
+                leg.corrupt.to_string(),
+                leg.rate.to_string(),
+            ];
+            assert_eq!(have, want);
+        }
+
+        let line = "ping a b:7 -c 3 -i 20ms -W 2s --mode steady --size 100 --plain";
+        let plan = run(line).unwrap().settings.ping.plan(Place::Command);
+        let targets: Vec<String> = plan.targets.iter().map(Target::to_string).collect();
+        assert_eq!(targets, ["a:12000", "b:7"]);
+        assert_eq!(plan.count, Some(3));
+        assert_eq!(plan.interval.as_millis(), 20);
+        assert_eq!(plan.timeout.as_millis(), 2000);
+        assert_eq!(plan.mode, crate::settings::PingMode::Steady);
+        assert_eq!(plan.size, Some(100));
+        assert!(plan.plain);
+    }
+
+    #[test]
+    fn the_dashboard_starts_as_it_is_told() {
+        let line = "--listen :0 --preset wifi --loss none --seed 1 --target a --target b:2 --ascii";
+        let Invocation { settings, .. } = run(line).unwrap();
+        assert_eq!(settings.echo.preset, "wifi");
+        assert!(settings.echo.link.request.loss.is_none());
+        assert_eq!(settings.ping.targets.len(), 2);
+        assert!(settings.ascii);
+    }
+
+    #[test]
+    fn flags_of_the_command_hold_over_those_before_it() {
+        let got = run("--loss 10% --seed 1 echo --loss 20%").unwrap();
+        assert_eq!(got.resolved.get("echo.loss").unwrap().0, "20%");
+        assert_eq!(got.settings.echo.seed, Some(1));
+        for line in ["--theme light ping", "ping --theme light"] {
+            let theme = run(line).unwrap().settings.theme;
+            assert_eq!(theme, crate::settings::ThemeName::Light, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_switch_can_overrule_a_lower_layer() {
+        let on = [("SOCKSCOPE_ASCII", "1")];
+        assert!(with("", &on).unwrap().settings.ascii);
+        assert!(!with("--ascii=false", &on).unwrap().settings.ascii);
+        assert!(with("--ascii ping", &[]).unwrap().settings.ascii);
+    }
+
+    #[test]
+    fn help_and_version_are_what_was_asked_for() {
+        for (line, part) in [
+            ("--help", "Examples:\n  sockscope "),
+            ("-h", "Commands:\n"),
+            ("echo --help", "--reply-loss <SPEC>"),
+            ("ping -h", "Arguments:\n  [TARGET]..."),
+            ("--lang zh-CN --help", "用法: sockscope [选项] [命令]"),
+            ("ping --help --lang=zh-CN", "选项:\n"),
+            ("--config zh.toml --help", "示例:\n"),
+            ("--version", env!("CARGO_PKG_VERSION")),
+        ] {
+            let exit = run(line).expect_err(line);
+            assert_eq!((exit.code, exit.to), (0, Stream::Stdout), "{line}");
+            assert!(exit.text.contains(part), "{line}: {}", exit.text);
+            assert!(exit.text.ends_with('\n'), "{line}");
+        }
+    }
+
+    #[test]
+    fn chinese_help_has_no_english_left_in_it() {
+        for line in [
+            "--help",
+            "echo --help",
+            "ping --help",
+            "config --help",
+            "completions --help",
+        ] {
+            let exit = run(&format!("--lang zh-CN {line}")).expect_err(line);
+            for word in [
+                "Usage",
+                "Options",
+                "Commands",
+                "Arguments",
+                "Examples",
+                "Print",
+                "possible",
+            ] {
+                assert!(
+                    !exit.text.contains(word),
+                    "{line}: {word} in\n{}",
+                    exit.text
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn bad_use_is_explained_in_the_chosen_language() {
+        for (line, english, chinese) in [
+            (
+                "--los 1",
+                "sockscope: there is no flag or argument \"--los\" here\n  did you mean --loss?\n\nUsage: sockscope [OPTIONS] [COMMAND]\n",
+                "sockscope: 这里没有选项或参数“--los”\n  是否想写 --loss？\n\n用法: sockscope [选项] [命令]\n",
+            ),
+            (
+                "ecko",
+                "sockscope: there is no command \"ecko\"\n  did you mean echo?\n",
+                "sockscope: 没有命令“ecko”\n  是否想写 echo？\n",
+            ),
+            (
+                "ping --csv",
+                "sockscope: --csv <FILE> needs a value\n",
+                "sockscope: --csv <FILE> 需要一个值\n",
+            ),
+            (
+                "ping --json=1",
+                "sockscope: --json takes no value, and got \"1\"\n",
+                "sockscope: --json 不带值，却给了“1”\n",
+            ),
+            (
+                "completions",
+                "sockscope: <SHELL> is missing\n\nUsage: sockscope completions [OPTIONS] <SHELL>\n",
+                "sockscope: 缺少 <SHELL>\n\n用法: sockscope completions [选项] <SHELL>\n",
+            ),
+            (
+                "completions dos",
+                "sockscope: <SHELL> cannot be \"dos\": write bash, elvish, fish, powershell, zsh\n",
+                "sockscope: <SHELL> 不能是“dos”，可用的值：bash, elvish, fish, powershell, zsh\n",
+            ),
+            (
+                "ping -4 -6",
+                "sockscope: --ipv4 cannot go together with --ipv6\n",
+                "sockscope: --ipv4 不能与 --ipv6 同时使用\n",
+            ),
+            (
+                "ping -c 1 -c 2",
+                "sockscope: --count <N> can be given only once\n",
+                "sockscope: --count <N> 只能给出一次\n",
+            ),
+            (
+                "echo --loss 10",
+                "sockscope: --loss: echo.loss = \"10\": 10 may be a percentage or a pattern: write 10% or pattern:10\n",
+                "sockscope: --loss：echo.loss = “10”：10 可能是百分比，也可能是丢包序列：请写 10% 或 pattern:10\n",
+            ),
+            (
+                "echo --count 0",
+                "sockscope: --count: count = \"0\": write a whole number from 1 up\n",
+                "sockscope: --count：count = “0”：请写不小于 1 的整数\n",
+            ),
+        ] {
+            let text = refused(line, &[]);
+            assert!(text.starts_with(english), "{line}: {text}");
+            assert!(text.contains("--help"), "{line}: {text}");
+            let text = refused(line, &[("SOCKSCOPE_LANG", "zh-CN")]);
+            assert!(text.starts_with(chinese), "{line}: {text}");
+            assert!(text.contains("--help"), "{line}: {text}");
+        }
+    }
+
+    #[test]
+    fn hostile_arguments_are_shown_as_escapes() {
+        for argument in ["--\u{1b}[2J", "\u{1b}[2J", "--theme=\u{1b}[2J\u{202e}"] {
+            let text = refused(argument, &[]);
+            assert!(text.contains(r"\u{1b}[2J"), "{text:?}");
+            assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_language_is_found_in_order() {
+        let chinese = [("LANG", "zh_CN.UTF-8")];
+        let variable = [("LANG", "en_US.UTF-8"), ("SOCKSCOPE_LANG", "zh-CN")];
+        for (line, variables, want) in [
+            ("", &[][..], Lang::En),
+            ("", &chinese, Lang::ZhCn),
+            ("--lang en", &chinese, Lang::En),
+            ("--lang auto", &chinese, Lang::ZhCn),
+            ("ping --lang=zh-CN", &[], Lang::ZhCn),
+            ("", &variable, Lang::ZhCn),
+            ("--lang en", &variable, Lang::En),
+            ("--config zh.toml", &[], Lang::ZhCn),
+            ("--config=zh.toml --lang en", &[], Lang::En),
+            ("ping -- --lang zh-CN", &chinese, Lang::ZhCn),
+        ] {
+            match with(line, variables) {
+                Ok(got) => assert_eq!(got.lang, want, "{line}"),
+                // The last line names targets that are none; its complaint has the language of the locale.
+                Err(exit) => assert!(exit.text.contains('：'), "{line}: {}", exit.text),
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_and_its_faults_are_bad_use() {
+        let got = run("--config zh.toml ping").unwrap();
+        assert_eq!(got.settings.ping.size, Some(64));
+        let text = refused("--config bad.toml", &[]);
+        assert!(
+            text.starts_with("sockscope: bad.toml 第 2 行：theme"),
+            "{text}"
+        );
+        let text = refused("--config none.toml", &[]);
+        assert!(text.contains("none.toml"), "{text}");
+        let text = refused("", &[("SOCKSCOPE_CONFIG", "none.toml")]);
+        assert!(text.contains("none.toml"), "{text}");
+        assert!(run("--config none.toml --help").is_err_and(|exit| exit.code == 0));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn arguments_that_are_not_text_are_refused() {
+        use std::os::unix::ffi::OsStringExt;
+        let odd = || OsString::from_vec(vec![b'a', 0xff]);
+        for arguments in [
+            vec!["sockscope".into(), "ping".into(), odd()],
+            vec!["sockscope".into(), "--config".into(), odd()],
+        ] {
+            let exit = parse(arguments, &environment(&[])).unwrap_err();
+            assert_eq!(exit.code, 2);
+            assert!(exit.text.contains("UTF-8"), "{}", exit.text);
+        }
+        // A path may be anything.
+        let csv = vec!["sockscope".into(), "ping".into(), "--csv".into(), odd()];
+        assert!(parse(csv, &environment(&[])).is_ok());
+    }
+
+    #[test]
+    fn completions_know_every_command() {
+        for shell in [
+            Shell::Bash,
+            Shell::Elvish,
+            Shell::Fish,
+            Shell::PowerShell,
+            Shell::Zsh,
+        ] {
+            for lang in Lang::ALL {
+                let script = String::from_utf8(completions(shell, Words(lang))).unwrap();
+                for word in ["echo", "ping", "config", "completions", "reply-loss"] {
+                    assert!(script.contains(word), "{shell} lacks {word}");
+                }
+            }
+        }
+    }
+}

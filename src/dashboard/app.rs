@@ -1,0 +1,470 @@
+//! The dashboard's state and how it changes: [`App::update`] takes a message and answers with effects. No I/O happens here, so that every
+//! screen can be tried without a terminal, a socket or a clock.
+
+use std::time::Duration;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget;
+use tui_input::Input;
+
+use super::keys::{self, Action, Context};
+use super::shell;
+use super::tabs::ping::{Figures, PingSetup, PingTab};
+use super::theme::{Signs, Theme};
+use super::widgets::Glyphs;
+use crate::proto::link::LinkSettings;
+use crate::proto::ping::Mode;
+use crate::settings::{Target, ThemeName};
+use crate::trace::clock::Clock;
+use crate::trace::event::{ClientCounts, EchoCounts, Event, TargetId};
+use crate::trace::start_error::StartError;
+use crate::words::{Lang, Words};
+
+/// What reaches the dashboard.
+#[derive(Debug)]
+pub enum Msg {
+    Key(KeyEvent),
+    Mouse(MouseEvent),
+    Paste(String),
+    /// What the labs reported, and how many reports the tap left out.
+    Events {
+        events: Vec<Event>,
+        left_out: u64,
+    },
+    /// The labs' exact counters, read just before a frame.
+    Counters(Counters),
+    EchoFailed(StartError),
+    PingerFailed {
+        target: TargetId,
+        error: String,
+    },
+    /// A second has passed that something on screen waits for.
+    Tick,
+}
+
+/// Counters that the labs keep beside their data paths.
+#[derive(Debug, Default)]
+pub struct Counters {
+    pub echo: Option<(EchoCounts, Vec<ClientCounts>)>,
+    pub targets: Vec<(TargetId, Figures)>,
+}
+
+/// What the dashboard wants done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    Quit,
+    SetMouse(bool),
+    /// Starts the echo server, at the address of the settings or at any free port.
+    StartEcho {
+        any_port: bool,
+    },
+    SetLink(LinkSettings),
+    /// The echo server forgets its clients and counters and begins its seed's verdicts anew.
+    StartEchoOver,
+    StartPinger {
+        id: TargetId,
+        target: Target,
+        mode: Mode,
+        timeout: Duration,
+        count: Option<u64>,
+    },
+    SetPace {
+        id: TargetId,
+        mode: Mode,
+        timeout: Duration,
+    },
+    StopPinger {
+        id: TargetId,
+    },
+}
+
+/// The tabs, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tab {
+    Ping,
+    Web,
+    Mail,
+    Wire,
+}
+
+impl Tab {
+    pub const ALL: [Tab; 4] = [Tab::Ping, Tab::Web, Tab::Mail, Tab::Wire];
+
+    /// The message key of its title.
+    pub fn title(self) -> &'static str {
+        match self {
+            Tab::Ping => "tab.ping",
+            Tab::Web => "tab.web",
+            Tab::Mail => "tab.mail",
+            Tab::Wire => "tab.wire",
+        }
+    }
+}
+
+/// What lies over the tab and takes the keys first.
+#[derive(Debug, Clone)]
+pub enum Overlay {
+    /// The help page, scrolled down by so many rows.
+    Help { scroll: u16 },
+    /// A line of text is being typed.
+    Prompt(Prompt),
+}
+
+/// A text field over the footer.
+#[derive(Debug, Clone)]
+pub struct Prompt {
+    pub purpose: Purpose,
+    pub input: Input,
+    /// Why the text was not taken.
+    pub error: Option<String>,
+}
+
+/// What a prompt's text is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    Note,
+    Target,
+    Knob(super::tabs::ping::knobs::Knob),
+}
+
+/// How things look, and in which words.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    pub words: Words,
+    pub theme: Theme,
+    pub glyphs: Glyphs,
+    pub signs: Signs,
+}
+
+/// What the dashboard is started with.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    pub lang: Lang,
+    pub theme: ThemeName,
+    /// `NO_COLOR` is not set.
+    pub colour: bool,
+    pub ascii: bool,
+    pub mouse: bool,
+    pub ping: PingSetup,
+}
+
+/// The whole dashboard.
+pub struct App {
+    pub clock: Clock,
+    lang: Lang,
+    theme_name: ThemeName,
+    colour: bool,
+    ascii: bool,
+    pub mouse: bool,
+    pub front: Tab,
+    pub overlay: Option<Overlay>,
+    pub zoomed: bool,
+    /// Since when the view stands still.
+    pub frozen_at: Option<Duration>,
+    /// A short message, and until when it is shown.
+    pub notice: Option<(String, Duration)>,
+    pub ping: PingTab,
+    pub now: Duration,
+    /// Where the last frame was drawn; a click is understood by it.
+    pub area: Rect,
+}
+
+/// How long a short message stays.
+const NOTICE: Duration = Duration::from_secs(3);
+
+impl App {
+    pub fn new(setup: Setup, clock: Clock) -> Self {
+        Self {
+            clock,
+            lang: setup.lang,
+            theme_name: setup.theme,
+            colour: setup.colour,
+            ascii: setup.ascii,
+            mouse: setup.mouse,
+            front: Tab::Ping,
+            overlay: None,
+            zoomed: false,
+            frozen_at: None,
+            notice: None,
+            ping: PingTab::new(setup.ping),
+            now: Duration::ZERO,
+            area: Rect::ZERO,
+        }
+    }
+
+    /// What has to be started first.
+    pub fn start(&mut self) -> Vec<Effect> {
+        self.ping.start()
+    }
+
+    pub fn words(&self) -> Words {
+        Words(self.lang)
+    }
+
+    pub fn look(&self) -> Look {
+        let glyphs = if self.ascii {
+            Glyphs::Ascii
+        } else {
+            Glyphs::Unicode
+        };
+        Look {
+            words: self.words(),
+            theme: Theme::new(self.theme_name, self.colour),
+            glyphs,
+            signs: Signs(glyphs),
+        }
+    }
+
+    /// When the screen wants to be drawn again though nothing happens: a frozen view counts seconds, a notice goes away.
+    pub fn next_tick(&self) -> Option<Duration> {
+        let second = self.frozen_at.map(|since| {
+            let whole = self.now.saturating_sub(since).as_secs() + 1;
+            since + Duration::from_secs(whole)
+        });
+        let notice = self.notice.as_ref().map(|(_, until)| *until);
+        [second, notice].into_iter().flatten().min()
+    }
+
+    /// Takes a message in at `now`.
+    pub fn update(&mut self, msg: Msg, now: Duration) -> Vec<Effect> {
+        self.now = self.now.max(now);
+        if self
+            .notice
+            .as_ref()
+            .is_some_and(|(_, until)| *until <= self.now)
+        {
+            self.notice = None;
+        }
+        match msg {
+            Msg::Key(key) if keys::is_press(&key) => self.key(&key),
+            Msg::Key(_) | Msg::Tick => Vec::new(),
+            Msg::Mouse(event) => self.mouse_event(event),
+            Msg::Paste(text) => {
+                self.paste(&text);
+                Vec::new()
+            }
+            Msg::Events { events, left_out } => self.ping.take(events, left_out),
+            Msg::Counters(counters) => {
+                self.ping.set_counters(counters, self.now);
+                Vec::new()
+            }
+            Msg::EchoFailed(error) => {
+                self.ping.echo_failed(error);
+                Vec::new()
+            }
+            Msg::PingerFailed { target, error } => {
+                self.ping.pinger_failed(target, error);
+                Vec::new()
+            }
+        }
+    }
+
+    /// The contexts whose keys apply now, narrowest first.
+    pub fn contexts(&self) -> Vec<Context> {
+        let mut contexts = Vec::new();
+        if let Some(Overlay::Help { .. }) = self.overlay {
+            return vec![Context::Open, Context::HelpPage];
+        }
+        if self.front == Tab::Ping {
+            self.ping.contexts(&mut contexts);
+        }
+        if self.zoomed || self.frozen_at.is_some() {
+            contexts.push(Context::Open);
+        }
+        contexts
+    }
+
+    fn key(&mut self, key: &KeyEvent) -> Vec<Effect> {
+        let is_ctrl_c =
+            key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
+        if matches!(self.overlay, Some(Overlay::Prompt(_))) && !is_ctrl_c {
+            return self.prompt_key(key);
+        }
+        match keys::action_for(key, &self.contexts()) {
+            Some(action) => self.act(action),
+            None => Vec::new(),
+        }
+    }
+
+    fn act(&mut self, action: Action) -> Vec<Effect> {
+        if let Some(Overlay::Help { scroll }) = &mut self.overlay {
+            const PAGE: u16 = 10;
+            let turned = match action {
+                Action::Up => Some(scroll.saturating_sub(1)),
+                Action::Down => Some(scroll.saturating_add(1)),
+                Action::PageUp => Some(scroll.saturating_sub(PAGE)),
+                Action::PageDown => Some(scroll.saturating_add(PAGE)),
+                _ => None,
+            };
+            if let Some(turned) = turned {
+                *scroll = turned.min(shell::HELP_LONGEST);
+                return Vec::new();
+            }
+            if matches!(action, Action::Close | Action::Help) {
+                self.overlay = None;
+                return Vec::new();
+            }
+        }
+        match action {
+            Action::Quit => return vec![Effect::Quit],
+            Action::Help => self.overlay = Some(Overlay::Help { scroll: 0 }),
+            Action::FrontTab(index) => {
+                self.front = Tab::ALL.get(index).copied().unwrap_or(self.front);
+                self.zoomed = false;
+            }
+            Action::Close => self.close(),
+            Action::Freeze => self.freeze(),
+            Action::Zoom => self.zoomed = !self.zoomed,
+            Action::NextTheme => {
+                self.theme_name = self.theme_name.next();
+                let name = self
+                    .words()
+                    .t(&format!("theme.{}", self.theme_name.name()))
+                    .into_owned();
+                self.notify("notice.theme", &name);
+            }
+            Action::NextLanguage => self.lang = self.lang.next(),
+            Action::ToggleMouse => {
+                self.mouse = !self.mouse;
+                let key = if self.mouse {
+                    "notice.mouse_on"
+                } else {
+                    "notice.mouse_off"
+                };
+                self.notify(key, &"");
+                return vec![Effect::SetMouse(self.mouse)];
+            }
+            Action::Note => self.prompt(Purpose::Note, String::new()),
+            _ if self.front == Tab::Ping => {
+                let (effects, prompt) = self.ping.act(action, self.now);
+                if let Some((purpose, text)) = prompt {
+                    self.prompt(purpose, text);
+                }
+                return effects;
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    /// Shows a short message; `value` fills its `%{value}`.
+    fn notify(&mut self, key: &str, value: &dyn std::fmt::Display) {
+        let text = self.words().fill(key, &[("value", value)]);
+        self.notice = Some((text, self.now + NOTICE));
+    }
+
+    /// Closes what is open, the innermost first.
+    fn close(&mut self) {
+        if self.front == Tab::Ping && self.ping.close() {
+        } else if self.zoomed {
+            self.zoomed = false;
+        } else if self.frozen_at.is_some() {
+            self.freeze();
+        }
+    }
+
+    fn freeze(&mut self) {
+        self.frozen_at = match self.frozen_at {
+            None => Some(self.now),
+            Some(_) => None,
+        };
+        self.ping.freeze(self.frozen_at);
+    }
+
+    fn prompt(&mut self, purpose: Purpose, text: String) {
+        self.overlay = Some(Overlay::Prompt(Prompt {
+            purpose,
+            input: Input::new(text),
+            error: None,
+        }));
+    }
+
+    fn prompt_key(&mut self, key: &KeyEvent) -> Vec<Effect> {
+        let Some(Overlay::Prompt(prompt)) = &mut self.overlay else {
+            return Vec::new();
+        };
+        match key.code {
+            KeyCode::Esc => self.overlay = None,
+            KeyCode::Enter => {
+                let (purpose, text) = (prompt.purpose, prompt.input.value().trim().to_owned());
+                return self.prompt_entered(purpose, &text);
+            }
+            _ => {
+                use tui_input::backend::crossterm::EventHandler;
+                prompt
+                    .input
+                    .handle_event(&crossterm::event::Event::Key(*key));
+                prompt.error = None;
+            }
+        }
+        Vec::new()
+    }
+
+    fn prompt_entered(&mut self, purpose: Purpose, text: &str) -> Vec<Effect> {
+        let words = self.words();
+        let result = match purpose {
+            Purpose::Note => {
+                if !text.is_empty() {
+                    self.ping.note(text.to_owned(), self.now);
+                }
+                Ok(Vec::new())
+            }
+            Purpose::Target => self.ping.add_target(text, words),
+            Purpose::Knob(knob) => self.ping.type_knob(knob, text, words),
+        };
+        match (result, &mut self.overlay) {
+            (Ok(effects), _) => {
+                self.overlay = None;
+                effects
+            }
+            (Err(error), Some(Overlay::Prompt(prompt))) => {
+                prompt.error = Some(error);
+                Vec::new()
+            }
+            (Err(_), _) => Vec::new(),
+        }
+    }
+
+    fn paste(&mut self, text: &str) {
+        if let Some(Overlay::Prompt(prompt)) = &mut self.overlay {
+            for c in text.chars().filter(|c| !c.is_control()) {
+                prompt.input.handle(tui_input::InputRequest::InsertChar(c));
+            }
+            prompt.error = None;
+        }
+    }
+
+    fn mouse_event(&mut self, event: MouseEvent) -> Vec<Effect> {
+        if self.overlay.is_some() {
+            return Vec::new();
+        }
+        let action = match event.kind {
+            MouseEventKind::Down(MouseButton::Left) => {
+                if let Some(tab) = shell::tab_at(self, event.column, event.row) {
+                    self.front = tab;
+                } else if self.front == Tab::Ping {
+                    let panels = self.area;
+                    self.ping
+                        .click(shell::body(panels), self.zoomed, event.column, event.row);
+                }
+                return Vec::new();
+            }
+            MouseEventKind::ScrollUp => Action::Up,
+            MouseEventKind::ScrollDown => Action::Down,
+            _ => return Vec::new(),
+        };
+        if self.front == Tab::Ping && self.contexts().contains(&Context::List) {
+            self.act(action)
+        } else {
+            Vec::new()
+        }
+    }
+}
+
+impl Widget for &mut App {
+    fn render(self, area: Rect, buffer: &mut Buffer) {
+        shell::render(self, area, buffer);
+    }
+}

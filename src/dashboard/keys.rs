@@ -1,0 +1,696 @@
+//! One table of keys: what a key does, what that is called, and when it applies. Dispatch, footer and help page all read it, so they can't
+//! disagree.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+
+/// What a key asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    Quit,
+    Help,
+    FrontTab(usize),
+    NextPanel,
+    PreviousPanel,
+    Close,
+    Freeze,
+    Zoom,
+    NextTheme,
+    NextLanguage,
+    ToggleMouse,
+    Note,
+    // Moving in lists and charts.
+    Up,
+    Down,
+    Left,
+    Right,
+    PageUp,
+    PageDown,
+    First,
+    Last,
+    Open,
+    // The Ping tab.
+    LossUp,
+    LossDown,
+    NextLossModel,
+    NextPreset,
+    StartStop,
+    CycleCount,
+    StartOver,
+    AddTarget,
+    RemoveTarget,
+    NextTarget,
+    NextView,
+    NextScale,
+    ToggleTimeAxis,
+    ZoomIn,
+    ZoomOut,
+    PreviousLoss,
+    NextLoss,
+    Follow,
+    ToggleLeg,
+    Retry,
+    FreePort,
+}
+
+/// Where a binding applies. [`Context::Everywhere`] always does; of the others the application names those in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Context {
+    Everywhere,
+    /// Anything that can be closed is open.
+    Open,
+    PingTab,
+    /// The focused panel is a chart.
+    Chart,
+    /// The focused panel is a list.
+    List,
+    /// The focused panel is the link's knobs.
+    Link,
+    /// A lab could not start.
+    Failed,
+    /// The help page is open.
+    HelpPage,
+}
+
+/// A key as it is pressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key(pub KeyCode, pub KeyModifiers);
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Binding {
+    pub context: Context,
+    pub keys: &'static [Key],
+    pub action: Action,
+    /// How the footer and the help page write the keys.
+    pub shown: &'static str,
+    /// The message key of what it does.
+    pub label: &'static str,
+    /// Lower comes first in the footer; `None` keeps it to the help page.
+    pub footer: Option<u8>,
+}
+
+const fn char(c: char) -> Key {
+    Key(KeyCode::Char(c), KeyModifiers::NONE)
+}
+
+const fn key(code: KeyCode) -> Key {
+    Key(code, KeyModifiers::NONE)
+}
+
+const fn ctrl(c: char) -> Key {
+    Key(KeyCode::Char(c), KeyModifiers::CONTROL)
+}
+
+const fn binding(
+    context: Context,
+    keys: &'static [Key],
+    action: Action,
+    shown: &'static str,
+    label: &'static str,
+    footer: Option<u8>,
+) -> Binding {
+    Binding {
+        context,
+        keys,
+        action,
+        shown,
+        label,
+        footer,
+    }
+}
+
+/// Every key of the dashboard. The first row in force wins, so narrower contexts stand before wider ones.
+pub static BINDINGS: &[Binding] = {
+    use Action as A;
+    use Context as C;
+    &[
+        binding(C::Failed, &[char('R')], A::Retry, "R", "key.retry", Some(0)),
+        binding(
+            C::Failed,
+            &[char('F')],
+            A::FreePort,
+            "F",
+            "key.free_port",
+            Some(0),
+        ),
+        binding(
+            C::Open,
+            &[key(KeyCode::Esc)],
+            A::Close,
+            "Esc",
+            "key.close",
+            Some(1),
+        ),
+        binding(
+            C::HelpPage,
+            &[key(KeyCode::Up), char('k')],
+            A::Up,
+            "↑ k",
+            "key.up",
+            None,
+        ),
+        binding(
+            C::HelpPage,
+            &[key(KeyCode::Down), char('j')],
+            A::Down,
+            "↓ j",
+            "key.down",
+            None,
+        ),
+        binding(
+            C::HelpPage,
+            &[key(KeyCode::PageUp)],
+            A::PageUp,
+            "PgUp",
+            "key.page_up",
+            None,
+        ),
+        binding(
+            C::HelpPage,
+            &[key(KeyCode::PageDown)],
+            A::PageDown,
+            "PgDn",
+            "key.page_down",
+            None,
+        ),
+        binding(
+            C::Link,
+            &[key(KeyCode::Up), char('k')],
+            A::Up,
+            "↑ k",
+            "key.knob_up",
+            None,
+        ),
+        binding(
+            C::Link,
+            &[key(KeyCode::Down), char('j')],
+            A::Down,
+            "↓ j",
+            "key.knob_down",
+            None,
+        ),
+        binding(
+            C::Link,
+            &[key(KeyCode::Left)],
+            A::Left,
+            "←",
+            "key.knob_less",
+            None,
+        ),
+        binding(
+            C::Link,
+            &[key(KeyCode::Right)],
+            A::Right,
+            "→",
+            "key.knob_more",
+            None,
+        ),
+        binding(C::Link, &[], A::Right, "↑↓ ←→", "key.knobs", Some(2)),
+        binding(
+            C::Link,
+            &[key(KeyCode::Enter)],
+            A::Open,
+            "Enter",
+            "key.knob_edit",
+            Some(3),
+        ),
+        binding(C::Link, &[char('d')], A::ToggleLeg, "d", "key.leg", Some(3)),
+        binding(
+            C::List,
+            &[key(KeyCode::Up), char('k')],
+            A::Up,
+            "↑ k",
+            "key.up",
+            None,
+        ),
+        binding(
+            C::List,
+            &[key(KeyCode::Down), char('j')],
+            A::Down,
+            "↓ j",
+            "key.down",
+            None,
+        ),
+        binding(
+            C::List,
+            &[key(KeyCode::PageUp)],
+            A::PageUp,
+            "PgUp",
+            "key.page_up",
+            None,
+        ),
+        binding(
+            C::List,
+            &[key(KeyCode::PageDown)],
+            A::PageDown,
+            "PgDn",
+            "key.page_down",
+            None,
+        ),
+        binding(
+            C::List,
+            &[key(KeyCode::Home), char('g')],
+            A::First,
+            "Home g",
+            "key.first",
+            None,
+        ),
+        binding(
+            C::List,
+            &[key(KeyCode::End), char('G')],
+            A::Last,
+            "End G",
+            "key.last",
+            None,
+        ),
+        binding(C::List, &[char('f')], A::Follow, "f", "key.follow", Some(4)),
+        binding(
+            C::List,
+            &[key(KeyCode::Enter)],
+            A::Open,
+            "Enter",
+            "key.details",
+            Some(2),
+        ),
+        binding(
+            C::Chart,
+            &[key(KeyCode::Left)],
+            A::Left,
+            "←",
+            "key.cursor_left",
+            None,
+        ),
+        binding(
+            C::Chart,
+            &[key(KeyCode::Right)],
+            A::Right,
+            "→",
+            "key.cursor_right",
+            None,
+        ),
+        binding(C::Chart, &[], A::Left, "←→", "key.cursor", Some(2)),
+        binding(
+            C::Chart,
+            &[key(KeyCode::PageUp)],
+            A::PageUp,
+            "PgUp",
+            "key.pan_back",
+            None,
+        ),
+        binding(
+            C::Chart,
+            &[key(KeyCode::PageDown)],
+            A::PageDown,
+            "PgDn",
+            "key.pan_forward",
+            None,
+        ),
+        binding(
+            C::Chart,
+            &[key(KeyCode::Home), char('g')],
+            A::First,
+            "Home g",
+            "key.oldest",
+            None,
+        ),
+        binding(
+            C::Chart,
+            &[key(KeyCode::End), char('G')],
+            A::Last,
+            "End G",
+            "key.now",
+            None,
+        ),
+        binding(
+            C::Chart,
+            &[key(KeyCode::Enter)],
+            A::Open,
+            "Enter",
+            "key.details",
+            None,
+        ),
+        binding(
+            C::PingTab,
+            &[char('s')],
+            A::StartStop,
+            "s",
+            "key.start_stop",
+            Some(3),
+        ),
+        binding(
+            C::PingTab,
+            &[char('+'), char('=')],
+            A::LossUp,
+            "+",
+            "key.loss_up",
+            None,
+        ),
+        binding(
+            C::PingTab,
+            &[char('-')],
+            A::LossDown,
+            "-",
+            "key.loss_down",
+            None,
+        ),
+        binding(C::PingTab, &[], A::LossUp, "+/-", "key.loss", Some(2)),
+        binding(
+            C::PingTab,
+            &[char('m')],
+            A::NextLossModel,
+            "m",
+            "key.model",
+            Some(2),
+        ),
+        binding(
+            C::PingTab,
+            &[char('p')],
+            A::NextPreset,
+            "p",
+            "key.preset",
+            Some(4),
+        ),
+        binding(
+            C::PingTab,
+            &[char('c')],
+            A::CycleCount,
+            "c",
+            "key.count",
+            Some(5),
+        ),
+        binding(
+            C::PingTab,
+            &[char('r')],
+            A::StartOver,
+            "r",
+            "key.reset",
+            Some(4),
+        ),
+        binding(
+            C::PingTab,
+            &[char('a')],
+            A::AddTarget,
+            "a",
+            "key.add_target",
+            Some(7),
+        ),
+        binding(
+            C::PingTab,
+            &[char('x')],
+            A::RemoveTarget,
+            "x",
+            "key.remove_target",
+            None,
+        ),
+        binding(
+            C::PingTab,
+            &[char('o')],
+            A::NextTarget,
+            "o",
+            "key.next_target",
+            None,
+        ),
+        binding(
+            C::PingTab,
+            &[char('v')],
+            A::NextView,
+            "v",
+            "key.view",
+            Some(5),
+        ),
+        binding(
+            C::PingTab,
+            &[char('y')],
+            A::NextScale,
+            "y",
+            "key.scale",
+            Some(6),
+        ),
+        binding(
+            C::PingTab,
+            &[char('w')],
+            A::ToggleTimeAxis,
+            "w",
+            "key.time_axis",
+            None,
+        ),
+        binding(
+            C::PingTab,
+            &[char('[')],
+            A::ZoomOut,
+            "[",
+            "key.time_wider",
+            None,
+        ),
+        binding(
+            C::PingTab,
+            &[char(']')],
+            A::ZoomIn,
+            "]",
+            "key.time_narrower",
+            None,
+        ),
+        binding(C::PingTab, &[], A::ZoomIn, "[ ]", "key.time_zoom", Some(6)),
+        binding(
+            C::PingTab,
+            &[char('h')],
+            A::PreviousLoss,
+            "h",
+            "key.previous_loss",
+            None,
+        ),
+        binding(
+            C::PingTab,
+            &[char('l')],
+            A::NextLoss,
+            "l",
+            "key.next_loss",
+            Some(6),
+        ),
+        binding(
+            C::Everywhere,
+            &[char(' ')],
+            A::Freeze,
+            "space",
+            "key.freeze",
+            Some(1),
+        ),
+        binding(
+            C::Everywhere,
+            &[char('z')],
+            A::Zoom,
+            "z",
+            "key.zoom",
+            Some(5),
+        ),
+        binding(
+            C::Everywhere,
+            &[key(KeyCode::Tab)],
+            A::NextPanel,
+            "Tab",
+            "key.panels",
+            Some(5),
+        ),
+        binding(
+            C::Everywhere,
+            &[key(KeyCode::BackTab)],
+            A::PreviousPanel,
+            "Shift-Tab",
+            "key.previous_panel",
+            None,
+        ),
+        binding(
+            C::Everywhere,
+            &[char('n')],
+            A::Note,
+            "n",
+            "key.note",
+            Some(8),
+        ),
+        binding(
+            C::Everywhere,
+            &[char('t')],
+            A::NextTheme,
+            "t",
+            "key.theme",
+            Some(9),
+        ),
+        binding(
+            C::Everywhere,
+            &[char('L')],
+            A::NextLanguage,
+            "L",
+            "key.language",
+            Some(9),
+        ),
+        binding(
+            C::Everywhere,
+            &[char('M')],
+            A::ToggleMouse,
+            "M",
+            "key.mouse",
+            None,
+        ),
+        binding(
+            C::Everywhere,
+            &[char('1'), key(KeyCode::F(1))],
+            A::FrontTab(0),
+            "1 F1",
+            "tab.ping",
+            None,
+        ),
+        binding(
+            C::Everywhere,
+            &[char('2'), key(KeyCode::F(2))],
+            A::FrontTab(1),
+            "2 F2",
+            "tab.web",
+            None,
+        ),
+        binding(
+            C::Everywhere,
+            &[char('3'), key(KeyCode::F(3))],
+            A::FrontTab(2),
+            "3 F3",
+            "tab.mail",
+            None,
+        ),
+        binding(
+            C::Everywhere,
+            &[char('4'), key(KeyCode::F(4))],
+            A::FrontTab(3),
+            "4 F4",
+            "tab.wire",
+            None,
+        ),
+        binding(
+            C::Everywhere,
+            &[char('?')],
+            A::Help,
+            "?",
+            "key.help",
+            Some(u8::MAX),
+        ),
+        binding(
+            C::Everywhere,
+            &[char('q'), ctrl('c')],
+            A::Quit,
+            "q",
+            "key.quit",
+            Some(u8::MAX),
+        ),
+    ]
+};
+
+/// Whether this event is a key going down. Windows also reports keys going up; a repeat must not count twice.
+pub fn is_press(event: &KeyEvent) -> bool {
+    event.kind == KeyEventKind::Press
+}
+
+/// What a key asks for, given the contexts in force.
+pub fn action_for(event: &KeyEvent, contexts: &[Context]) -> Option<Action> {
+    // Shift is already in the character, and terminals differ in whether they tell it besides.
+    let modifiers = event.modifiers.difference(KeyModifiers::SHIFT);
+    BINDINGS
+        .iter()
+        .filter(|binding| in_force(binding, contexts))
+        .find(|binding| binding.keys.contains(&Key(event.code, modifiers)))
+        .map(|binding| binding.action)
+}
+
+/// The rows for the footer, in its order: what belongs to the moment first, `? help  q quit` last.
+pub fn footer(contexts: &[Context]) -> Vec<&'static Binding> {
+    let mut rows: Vec<_> = BINDINGS
+        .iter()
+        .filter(|binding| binding.footer.is_some() && in_force(binding, contexts))
+        .collect();
+    rows.sort_by_key(|binding| binding.footer);
+    rows
+}
+
+/// The rows for the help page of a tab: every row that can apply there and has keys of its own.
+pub fn help(contexts: &[Context]) -> impl Iterator<Item = &'static Binding> {
+    BINDINGS
+        .iter()
+        .filter(|binding| !binding.keys.is_empty() && in_force(binding, contexts))
+}
+
+fn in_force(binding: &Binding, contexts: &[Context]) -> bool {
+    binding.context == Context::Everywhere || contexts.contains(&binding.context)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Context; 8] = [
+        Context::Everywhere,
+        Context::Open,
+        Context::PingTab,
+        Context::Chart,
+        Context::List,
+        Context::Link,
+        Context::Failed,
+        Context::HelpPage,
+    ];
+
+    #[test]
+    fn no_key_means_two_things_in_one_context() {
+        for context in ALL {
+            let rows: Vec<_> = BINDINGS
+                .iter()
+                .filter(|binding| binding.context == context)
+                .collect();
+            for (index, row) in rows.iter().enumerate() {
+                for other in &rows[index + 1..] {
+                    let shared = row.keys.iter().find(|key| other.keys.contains(key));
+                    assert_eq!(
+                        shared, None,
+                        "{:?} and {:?} in {context:?}",
+                        row.action, other.action
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_going_up_or_held_is_told_from_a_press() {
+        let mut event = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::NONE);
+        assert!(is_press(&event));
+        event.kind = KeyEventKind::Release;
+        assert!(!is_press(&event));
+        event.kind = KeyEventKind::Repeat;
+        assert!(!is_press(&event));
+    }
+
+    #[test]
+    fn the_footer_ends_in_help_and_quit_whatever_is_in_force() {
+        for contexts in [
+            &[][..],
+            &[Context::PingTab, Context::Chart],
+            &[Context::Failed, Context::Open],
+        ] {
+            let rows = footer(contexts);
+            let last: Vec<_> = rows.iter().rev().take(2).map(|row| row.action).collect();
+            assert_eq!(last, [Action::Quit, Action::Help]);
+        }
+    }
+
+    #[test]
+    fn shift_in_the_modifiers_does_not_matter_but_control_does() {
+        let shifted = KeyEvent::new(KeyCode::Char('L'), KeyModifiers::SHIFT);
+        assert_eq!(action_for(&shifted, &[]), Some(Action::NextLanguage));
+        let control = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
+        assert_eq!(
+            action_for(&control, &[Context::PingTab]),
+            Some(Action::Quit)
+        );
+        let plain = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::NONE);
+        assert_eq!(
+            action_for(&plain, &[Context::PingTab]),
+            Some(Action::CycleCount)
+        );
+        assert_eq!(action_for(&plain, &[]), None);
+    }
+}

@@ -1,0 +1,351 @@
+//! The frame around every tab: the bar of tabs with what is running, the footer of keys, the prompt, the help page, and the one line that says how
+//! large a terminal has to be.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Layout, Position, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Clear, Widget};
+
+use super::app::{App, Look, Overlay, Prompt, Purpose, Tab};
+use super::keys::{self, Binding};
+use super::tabs::ping;
+use super::widgets::popup::Popup;
+use super::widgets::text::{self, Align};
+
+/// The smallest terminal in which the tabs are drawn.
+pub const SMALLEST: (u16, u16) = (60, 18);
+/// More rows than any help page has.
+pub const HELP_LONGEST: u16 = 400;
+
+/// Draws everything.
+pub fn render(app: &mut App, area: Rect, buffer: &mut Buffer) {
+    let look = app.look();
+    buffer.set_style(area, look.theme.text);
+    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+        too_small(area, buffer, &look);
+        return;
+    }
+    let [bar, body, footer] = rows(area);
+    tab_bar(app, &look, bar, buffer);
+    match app.front {
+        Tab::Ping => ping::render(app, &look, body, buffer),
+        tab => not_built(tab, &look, body, buffer),
+    }
+    match &app.overlay {
+        Some(Overlay::Prompt(prompt)) => prompt_line(prompt, &look, footer, buffer),
+        _ => footer_line(app, &look, footer, buffer),
+    }
+    if let Some(Overlay::Help { scroll }) = &mut app.overlay {
+        let scroll_wanted = usize::from(*scroll);
+        *scroll = help_page(app.front, &look, scroll_wanted, body, buffer);
+    }
+}
+
+fn rows(area: Rect) -> [Rect; 3] {
+    use ratatui::layout::Constraint::{Fill, Length};
+    area.layout(&Layout::vertical([Length(1), Fill(1), Length(1)]))
+}
+
+/// Where the tab in front is drawn.
+pub fn body(area: Rect) -> Rect {
+    rows(area)[1]
+}
+
+fn too_small(area: Rect, buffer: &mut Buffer, look: &Look) {
+    let (width, height) = SMALLEST;
+    let line = look.words.fill(
+        "shell.too_small",
+        &[
+            ("width", &width),
+            ("height", &height),
+            ("now_width", &area.width),
+            ("now_height", &area.height),
+        ],
+    );
+    let rows = text::wrap(&Line::raw(line), usize::from(area.width.max(1)));
+    for (row, y) in rows.iter().zip(area.y..area.bottom()) {
+        text::draw_line(
+            buffer,
+            (area.x, y),
+            area.width,
+            row,
+            Align::Left,
+            look.glyphs,
+        );
+    }
+}
+
+fn not_built(tab: Tab, look: &Look, area: Rect, buffer: &mut Buffer) {
+    let title = look.words.t(tab.title());
+    let line = Line::styled(
+        look.words.fill("shell.not_built", &[("tab", &title)]),
+        look.theme.dim,
+    );
+    let y = area.y + area.height / 2;
+    text::draw_line(
+        buffer,
+        (area.x, y),
+        area.width,
+        &line,
+        Align::Center,
+        look.glyphs,
+    );
+}
+
+/// The titles of the tabs as they stand in the bar.
+fn titles(look: &Look) -> Vec<String> {
+    Tab::ALL
+        .iter()
+        .enumerate()
+        .map(|(index, tab)| format!(" {} {} ", index + 1, look.words.t(tab.title())))
+        .collect()
+}
+
+const NAME: &str = " sockscope ";
+
+/// The tab whose title is under a place on the screen.
+pub fn tab_at(app: &App, column: u16, row: u16) -> Option<Tab> {
+    if row != app.area.y {
+        return None;
+    }
+    let mut x = usize::from(app.area.x) + text::width(NAME);
+    for (title, tab) in titles(&app.look()).iter().zip(Tab::ALL) {
+        let end = x + text::width(title);
+        if (x..end).contains(&usize::from(column)) {
+            return Some(tab);
+        }
+        x = end;
+    }
+    None
+}
+
+fn tab_bar(app: &App, look: &Look, area: Rect, buffer: &mut Buffer) {
+    let mut spans = vec![Span::styled(NAME, look.theme.strong)];
+    for (title, tab) in titles(look).into_iter().zip(Tab::ALL) {
+        let style = if tab == app.front {
+            look.theme.accent.patch(look.theme.selected)
+        } else {
+            look.theme.dim
+        };
+        spans.push(Span::styled(title, style));
+    }
+    let line = Line::from(spans);
+    let used = text::line_width(&line) as u16;
+    text::draw_line(
+        buffer,
+        (area.x, area.y),
+        area.width,
+        &line,
+        Align::Left,
+        look.glyphs,
+    );
+    let room = area.width.saturating_sub(used + 1);
+    let status = ping::status_line(app, look);
+    let status = if let Some(since) = app.frozen_at {
+        let seconds = app.now.saturating_sub(since).as_secs();
+        let frozen = look.words.fill("shell.frozen", &[("seconds", &seconds)]);
+        let mut spans = vec![
+            Span::styled(
+                format!(" {frozen} "),
+                look.theme.warning.patch(look.theme.selected),
+            ),
+            Span::raw("  "),
+        ];
+        spans.extend(status.spans);
+        Line::from(spans)
+    } else {
+        status
+    };
+    text::draw_line(
+        buffer,
+        (area.right().saturating_sub(room), area.y),
+        room,
+        &status,
+        Align::Right,
+        look.glyphs,
+    );
+}
+
+/// The footer: a notice if there is one, else the keys of the moment. `? help  q quit` stand at the right whatever else finds room.
+fn footer_line(app: &App, look: &Look, area: Rect, buffer: &mut Buffer) {
+    let rows = keys::footer(&app.contexts());
+    let (fixed, moment): (Vec<&Binding>, Vec<&Binding>) = rows
+        .into_iter()
+        .partition(|binding| binding.footer == Some(u8::MAX));
+    let fixed_spans: Vec<_> = fixed
+        .iter()
+        .flat_map(|binding| hint(binding, look))
+        .collect();
+    let fixed_line = Line::from(fixed_spans);
+    let room = usize::from(area.width).saturating_sub(text::line_width(&fixed_line) + 1);
+    let left = match &app.notice {
+        Some((notice, _)) => Line::styled(format!(" {notice}"), look.theme.warning),
+        None => {
+            let mut line = Line::default();
+            for binding in moment {
+                let hint = Line::from(hint(binding, look));
+                if text::line_width(&line) + text::line_width(&hint) > room {
+                    break;
+                }
+                line.spans.extend(hint.spans);
+            }
+            line
+        }
+    };
+    text::draw_line(
+        buffer,
+        (area.x, area.y),
+        area.width,
+        &left,
+        Align::Left,
+        look.glyphs,
+    );
+    let width = text::line_width(&fixed_line) as u16;
+    text::draw_line(
+        buffer,
+        (area.right().saturating_sub(width + 1), area.y),
+        width,
+        &fixed_line,
+        Align::Left,
+        look.glyphs,
+    );
+}
+
+fn hint(binding: &Binding, look: &Look) -> Vec<Span<'static>> {
+    vec![
+        Span::styled(format!(" {}", shown(binding, look)), look.theme.accent),
+        Span::styled(format!(" {} ", look.words.t(binding.label)), look.theme.dim),
+    ]
+}
+
+/// The keys of a binding as this glyph set can write them.
+fn shown(binding: &Binding, look: &Look) -> String {
+    match look.glyphs {
+        super::widgets::Glyphs::Unicode => binding.shown.to_owned(),
+        super::widgets::Glyphs::Ascii => binding
+            .shown
+            .replace("↑↓", "Up/Dn")
+            .replace("←→", "Lt/Rt")
+            .replace('↑', "Up")
+            .replace('↓', "Down")
+            .replace('←', "Left")
+            .replace('→', "Right"),
+    }
+}
+
+fn prompt_label(prompt: &Prompt, look: &Look) -> String {
+    let label = match prompt.purpose {
+        Purpose::Note => look.words.t("prompt.note"),
+        Purpose::Target => look.words.t("prompt.target"),
+        Purpose::Knob(knob) => look.words.t(knob.label()),
+    };
+    format!(" {label}: ")
+}
+
+fn prompt_line(prompt: &Prompt, look: &Look, area: Rect, buffer: &mut Buffer) {
+    Clear.render(area, buffer);
+    let label = prompt_label(prompt, look);
+    let (x, width, scroll) = prompt_field(prompt, look, area);
+    text::draw_line(
+        buffer,
+        (area.x, area.y),
+        x - area.x,
+        &Line::styled(label, look.theme.accent),
+        Align::Left,
+        look.glyphs,
+    );
+    let visible: String = prompt.input.value().chars().skip(scroll).collect();
+    text::draw_line(
+        buffer,
+        (x, area.y),
+        width,
+        &Line::styled(visible, look.theme.strong),
+        Align::Left,
+        look.glyphs,
+    );
+    if let Some(error) = &prompt.error {
+        let above = area.y.saturating_sub(1);
+        Clear.render(Rect::new(area.x, above, area.width, 1), buffer);
+        let line = Line::styled(format!(" {} {error}", look.signs.warning()), look.theme.bad);
+        text::draw_line(
+            buffer,
+            (area.x, above),
+            area.width,
+            &line,
+            Align::Left,
+            look.glyphs,
+        );
+    }
+}
+
+/// Where the typed text begins, how wide it may be, and how many characters are scrolled out.
+fn prompt_field(prompt: &Prompt, look: &Look, area: Rect) -> (u16, u16, usize) {
+    let label = text::width(&prompt_label(prompt, look)).min(usize::from(area.width) / 2) as u16;
+    let width = area.width - label;
+    let mut scroll = 0;
+    let before: Vec<char> = prompt
+        .input
+        .value()
+        .chars()
+        .take(prompt.input.cursor())
+        .collect();
+    while text::width(&before[scroll..].iter().collect::<String>()) + 1 > usize::from(width)
+        && scroll < before.len()
+    {
+        scroll += 1;
+    }
+    (area.x + label, width, scroll)
+}
+
+/// Where the terminal's cursor belongs: in a text field, or nowhere.
+pub fn cursor(app: &App, area: Rect) -> Option<Position> {
+    let Some(Overlay::Prompt(prompt)) = &app.overlay else {
+        return None;
+    };
+    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+        return None;
+    }
+    let footer = rows(area)[2];
+    let (x, width, scroll) = prompt_field(prompt, &app.look(), footer);
+    let before: String = prompt
+        .input
+        .value()
+        .chars()
+        .take(prompt.input.cursor())
+        .skip(scroll)
+        .collect();
+    let column = (text::width(&before) as u16).min(width.saturating_sub(1));
+    Some(Position::new(x + column, footer.y))
+}
+
+/// The help page of the tab in front. Tells how far it really was scrolled.
+fn help_page(front: Tab, look: &Look, scroll: usize, area: Rect, buffer: &mut Buffer) -> u16 {
+    let theme = &look.theme;
+    let mut lines = Vec::new();
+    let heading = |key: &str| Line::styled(look.words.t(key).into_owned(), theme.accent);
+    let contexts: &[keys::Context] = match front {
+        Tab::Ping => ping::HELP_CONTEXTS,
+        _ => &[],
+    };
+    lines.push(heading("help.keys"));
+    for binding in keys::help(contexts) {
+        let keys = text::fit(&shown(binding, look), 12, Align::Left, look.glyphs);
+        lines.push(Line::from(vec![
+            Span::styled(format!("  {keys} "), theme.strong),
+            Span::styled(look.words.t(binding.label).into_owned(), theme.text),
+        ]));
+    }
+    if front == Tab::Ping {
+        ping::help(look, &mut lines);
+    }
+    let title = look
+        .words
+        .fill("help.title", &[("tab", &look.words.t(front.title()))]);
+    let popup = Popup::new(&title, &lines)
+        .styles(Style::new(), theme.accent)
+        .glyphs(look.glyphs);
+    let scroll = scroll.min(popup.max_scroll(area));
+    popup.scroll(scroll).render(area, buffer);
+    scroll as u16
+}

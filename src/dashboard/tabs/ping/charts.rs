@@ -1,0 +1,596 @@
+//! The two charts of the tab, RTT over loss, on one time axis.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Constraint::{Fill, Length};
+use ratatui::layout::{Layout, Rect};
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget;
+
+use super::history::Drawn;
+use super::lists;
+use super::model::{MarkKind, ServerState, TargetState};
+use super::view::{Scene, Title, frame, share, span_text};
+use super::{PingTab, Scale, TimeAxis};
+use crate::dashboard::widgets::chart::{
+    Band, Bars, Mark, Rule, Sample, Series, Strike, TimeChart, YScale, nice_ceiling,
+};
+use crate::dashboard::widgets::digits::BigNumber;
+use crate::dashboard::widgets::text::{self, Align};
+use crate::proto::link::{LinkSettings, round_trip_rate};
+use crate::proto::ping::Outcome;
+use crate::words::{Words, phrases};
+
+/// Columns left of both plots, so that one stands exactly under the other.
+const GUTTER: u16 = 9;
+/// The RTT axis of an empty chart, in milliseconds.
+const EMPTY_MAX: f64 = 1.0;
+/// The lowest RTT that the logarithmic scale tells apart, in milliseconds.
+const LOG_MIN: f64 = 0.01;
+
+/// The part of the time line shown, cut into the plot's columns at whole multiples of a column's width: as time goes by the picture moves by
+/// whole columns instead of shimmering.
+struct TimeWindow {
+    range: Range<Duration>,
+    columns: u16,
+}
+
+impl TimeWindow {
+    fn new(tab: &PingTab, scene: &Scene, inside: Rect) -> Self {
+        let columns = inside.width.saturating_sub(GUTTER).max(1);
+        let column = (tab.viewport.span() / u32::from(columns)).as_nanos().max(1);
+        let end = (tab.viewport.end(scene.now).as_nanos() / column + 1) * column;
+        let start = end.saturating_sub(column * u128::from(columns));
+        let at = |nanos: u128| Duration::from_nanos(nanos as u64);
+        Self {
+            range: at(start)..at(start + column * u128::from(columns)),
+            columns,
+        }
+    }
+
+    fn seconds(&self) -> Range<f64> {
+        self.range.start.as_secs_f64()..self.range.end.as_secs_f64()
+    }
+
+    /// Labels under the plot, right to left: `now`, then every quarter.
+    fn ticks(&self, tab: &PingTab, scene: &Scene) -> Vec<(f64, String)> {
+        let Range { start, end } = self.seconds();
+        let follows = tab.viewport.end.is_none();
+        let quarters = if self.columns >= 60 { 4 } else { 2 };
+        (0..=quarters)
+            .map(|part| {
+                let x = start + (end - start) * f64::from(part) / f64::from(quarters);
+                let at = Duration::from_secs_f64(x);
+                let label = match tab.time_axis {
+                    TimeAxis::Wall => scene.clock.time_of_day_in_seconds(at),
+                    TimeAxis::Relative if part == quarters && follows => {
+                        scene.look.words.t("chart.now").into_owned()
+                    }
+                    TimeAxis::Relative => {
+                        let ago = scene.now.as_secs_f64() - x;
+                        format!(
+                            "-{}",
+                            span_text(Duration::from_secs_f64(ago.max(0.0).round()))
+                        )
+                    }
+                };
+                (x, label)
+            })
+            .collect()
+    }
+}
+
+/// Where the automatic scale of the RTT chart stands now, in milliseconds.
+pub fn automatic_max(tab: &PingTab) -> f64 {
+    let end = tab.viewport.end(tab.view_time());
+    scale_max(
+        tab,
+        &(end.saturating_sub(tab.viewport.span())..end + Duration::from_secs(1)),
+        |(max, _)| max,
+    )
+}
+
+/// A round figure over the greatest of a measure of all targets, and over the front target's RTO where that would still leave the RTTs readable.
+fn scale_max(tab: &PingTab, window: &Range<Duration>, measure: impl Fn((f64, f64)) -> f64) -> f64 {
+    let heights = tab
+        .shown()
+        .targets
+        .iter()
+        .filter_map(|target| target.history.heights(window));
+    let greatest = heights.map(measure).fold(0.0, f64::max);
+    let rto = rto_millis(tab)
+        .filter(|rto| *rto < 2.5 * greatest)
+        .unwrap_or(0.0);
+    if greatest > 0.0 {
+        nice_ceiling(greatest.max(rto) * 1.05)
+    } else {
+        EMPTY_MAX
+    }
+}
+
+fn rto_millis(tab: &PingTab) -> Option<f64> {
+    tab.front()?
+        .figures
+        .as_ref()?
+        .summary
+        .rto_us
+        .map(|us| us / 1e3)
+}
+
+fn y_scale(tab: &PingTab, window: &Range<Duration>) -> YScale {
+    match tab.scale {
+        Scale::Automatic => YScale::Linear {
+            max: scale_max(tab, window, |(max, _)| max),
+        },
+        Scale::Clipped => YScale::Linear {
+            max: scale_max(tab, window, |(_, p99)| p99),
+        },
+        Scale::Fixed { max } => YScale::Linear { max },
+        Scale::Logarithmic => YScale::Log {
+            min: LOG_MIN,
+            max: scale_max(tab, window, |(max, _)| max).max(LOG_MIN * 10.0),
+        },
+    }
+}
+
+fn millis_label(millis: f64) -> String {
+    if millis <= 0.0 {
+        "0".to_owned()
+    } else {
+        phrases::time(Duration::from_secs_f64(millis / 1e3))
+    }
+}
+
+/// Draws the RTT chart: lines with gaps, each loss a full-height mark, the RTO as a dim line.
+pub fn draw_rtt(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer: &mut Buffer) {
+    let look = scene.look;
+    let mut inside = frame(rtt_title(tab, focused, scene), focused, scene, area, buffer);
+    if scene.zoomed {
+        let last = tab
+            .front()
+            .and_then(|target| target.figures.as_ref())
+            .and_then(|figures| figures.last_rtt);
+        inside = big_number(
+            &phrases::time_or_nothing(last),
+            look.theme.good,
+            scene,
+            inside,
+            buffer,
+        );
+    }
+    if inside.is_empty() {
+        return;
+    }
+    if lists::say_why_empty(tab, scene, inside, buffer) {
+        return;
+    }
+    let window = TimeWindow::new(tab, scene, inside);
+    let drawn: Vec<Drawn> = tab
+        .shown()
+        .targets
+        .iter()
+        .map(|target| target.history.draw(&window.range, window.columns))
+        .collect();
+    let front = tab.front.min(drawn.len().saturating_sub(1));
+    // The target in front is drawn last, so that it lies on top.
+    let order = (0..drawn.len())
+        .filter(|index| *index != front)
+        .chain((front < drawn.len()).then_some(front));
+    let series: Vec<Series> = order
+        .map(|index| Series {
+            samples: &drawn[index].rtt,
+            style: look.theme.target(index),
+        })
+        .collect();
+    let strikes: Vec<Strike> = drawn
+        .get(front)
+        .map(|drawn| {
+            drawn
+                .losses
+                .iter()
+                .map(|&(x, outcome)| Strike {
+                    x,
+                    style: look.theme.outcome(outcome),
+                })
+                .collect()
+        })
+        .unwrap_or_default();
+    let rto_label = look.words.t("chart.rto").into_owned();
+    let rules: Vec<Rule> = rto_millis(tab)
+        .map(|y| Rule {
+            y,
+            label: &rto_label,
+            style: look.theme.dim,
+        })
+        .into_iter()
+        .collect();
+    let ticks = window.ticks(tab, scene);
+    let labels = mark_labels(tab, look.words);
+    let chart = TimeChart::new(window.seconds(), y_scale(tab, &window.range))
+        .glyphs(look.glyphs)
+        .gutter(GUTTER)
+        .axis_style(look.theme.border, look.theme.dim)
+        .format_y(&millis_label)
+        .x_ticks(&ticks)
+        .series(&series)
+        .strikes(&strikes)
+        .rules(&rules);
+    let marks = marks(&labels, look.theme.accent);
+    draw_with_cursor(chart.marks(&marks), tab, scene, inside, buffer);
+    foot(tab, scene, area, buffer);
+}
+
+/// Draws the loss chart: rolling loss as bars, running loss inside its 95 % band, what the link is set to as a dashed line.
+pub fn draw_loss(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer: &mut Buffer) {
+    let look = scene.look;
+    let mut inside = frame(
+        loss_title(tab, focused, scene),
+        focused,
+        scene,
+        area,
+        buffer,
+    );
+    if scene.zoomed {
+        let loss = tab
+            .front()
+            .and_then(|target| target.figures.as_ref())
+            .and_then(|figures| figures.summary.loss);
+        inside = big_number(&share(loss), look.theme.bad, scene, inside, buffer);
+    }
+    if inside.is_empty() {
+        return;
+    }
+    let window = TimeWindow::new(tab, scene, inside);
+    let columns = tab
+        .front()
+        .map(|target| target.history.draw(&window.range, window.columns).columns)
+        .unwrap_or_default();
+    let bars: Vec<(f64, f64)> = columns
+        .iter()
+        .map(|column| (column.x, column.rolling))
+        .collect();
+    let band: Vec<(f64, f64, f64)> = columns
+        .iter()
+        .map(|column| (column.x, column.interval.0, column.interval.1))
+        .collect();
+    let running: Vec<Sample> = columns
+        .iter()
+        .map(|column| Sample::At(column.x, column.running))
+        .collect();
+    let series = [Series {
+        samples: &running,
+        style: look.theme.strong,
+    }];
+    let set_label = look.words.t("chart.set").into_owned();
+    let rules: Vec<Rule> = expected_loss(tab)
+        .map(|y| Rule {
+            y,
+            label: &set_label,
+            style: look.theme.expected,
+        })
+        .into_iter()
+        .collect();
+    let ticks = window.ticks(tab, scene);
+    let labels = mark_labels(tab, look.words);
+    let marks = marks(&labels, look.theme.accent);
+    let chart = TimeChart::new(window.seconds(), YScale::Linear { max: 1.0 })
+        .glyphs(look.glyphs)
+        .gutter(GUTTER)
+        .axis_style(look.theme.border, look.theme.dim)
+        .format_y(&|y| format!("{:.0} %", y * 100.0))
+        .x_ticks(&ticks)
+        .bars(Bars {
+            values: &bars,
+            style: look.theme.bad,
+        })
+        .band(Band {
+            values: &band,
+            style: look.theme.band,
+        })
+        .series(&series)
+        .rules(&rules)
+        .marks(&marks);
+    draw_with_cursor(chart, tab, scene, inside, buffer);
+}
+
+fn draw_with_cursor(
+    chart: TimeChart,
+    tab: &PingTab,
+    scene: &Scene,
+    inside: Rect,
+    buffer: &mut Buffer,
+) {
+    let chart = match tab.viewport.cursor {
+        Some(at) => chart.cursor(
+            at.as_secs_f64(),
+            Style::new().add_modifier(Modifier::REVERSED),
+        ),
+        None => chart,
+    };
+    chart.render(inside, buffer);
+    let _ = scene;
+}
+
+/// The upper half of a zoomed chart: its number in digits for the back row. Returns what is left for the chart.
+fn big_number(value: &str, style: Style, scene: &Scene, inside: Rect, buffer: &mut Buffer) -> Rect {
+    let [digits, chart] = inside.layout(&Layout::vertical([Length(inside.height / 2), Fill(1)]));
+    let (number, unit) = value.split_once(' ').unwrap_or((value, ""));
+    BigNumber::new(number)
+        .unit(unit)
+        .style(style)
+        .glyphs(scene.look.glyphs)
+        .render(digits, buffer);
+    chart
+}
+
+/// The loss of a round trip as the link is set, when the server pinged is ours.
+pub fn expected_loss(tab: &PingTab) -> Option<f64> {
+    let model = tab.shown();
+    let target = tab.front()?;
+    model
+        .is_own_server(target)
+        .then(|| link_loss(&model.server.link))
+}
+
+fn link_loss(link: &LinkSettings) -> f64 {
+    round_trip_rate(link.request.loss.rate(), link.reply.loss.rate())
+}
+
+fn rtt_title(tab: &PingTab, focused: bool, scene: &Scene) -> Line<'static> {
+    let words = scene.look.words;
+    let mut title = Title::new(scene.look, words.t("panel.rtt").into_owned(), focused);
+    let Some(target) = tab.front() else {
+        return title.line();
+    };
+    if tab.shown().targets.len() > 1 {
+        let sign = scene.look.signs.target(tab.front);
+        title = title.say(
+            format!("{sign} {}", target.target),
+            scene.look.theme.target(tab.front),
+        );
+    }
+    let Some(figures) = &target.figures else {
+        return title.line();
+    };
+    let rtt = &figures.summary.rtt_us;
+    title = title
+        .figure(
+            &words.t("stat.last"),
+            &phrases::time_or_nothing(figures.last_rtt),
+        )
+        .figure("p50", &phrases::micros(rtt.p50))
+        .figure("p95", &phrases::micros(rtt.p95))
+        .figure("p99", &phrases::micros(rtt.p99))
+        .figure(&words.t("stat.max"), &phrases::micros(rtt.max))
+        .figure(
+            &words.t("stat.jitter_rfc"),
+            &phrases::micros(figures.summary.jitter_us.rfc3550),
+        );
+    title.line()
+}
+
+fn loss_title(tab: &PingTab, focused: bool, scene: &Scene) -> Line<'static> {
+    let words = scene.look.words;
+    let mut title = Title::new(scene.look, words.t("panel.loss").into_owned(), focused);
+    let Some(figures) = tab.front().and_then(|target| target.figures.as_ref()) else {
+        return title.line();
+    };
+    if let Some(window) = figures.window {
+        title = title.figure(
+            &words.fill("stat.last_n", &[("n", &window.decided)]),
+            &share(window.loss()),
+        );
+    }
+    let all = format!(
+        "{} {}",
+        share(figures.summary.loss),
+        phrases::interval(figures.summary.loss_ci95)
+    );
+    title = title.figure(
+        &words.fill("stat.all_n", &[("n", &figures.counts.decided())]),
+        all.trim_end(),
+    );
+    if let Some(set) = expected_loss(tab) {
+        title = title.figure(&words.t("stat.set"), &phrases::percent(set));
+    }
+    title.line()
+}
+
+/// The line under the RTT chart: what the cursor reads, the scale, the time span.
+fn foot(tab: &PingTab, scene: &Scene, area: Rect, buffer: &mut Buffer) {
+    let (look, words) = (scene.look, scene.look.words);
+    let y = area.bottom().saturating_sub(1);
+    let scale = words.t(match tab.scale {
+        Scale::Automatic => "scale.automatic",
+        Scale::Clipped => "scale.clipped",
+        Scale::Fixed { .. } => "scale.fixed",
+        Scale::Logarithmic => "scale.logarithmic",
+    });
+    let mut right = format!(" {scale} · {} ", span_text(tab.viewport.span()));
+    if tab.viewport.end.is_some() {
+        right = format!(" {} ·{right}", words.t("chart.held"));
+    }
+    let right_width = (text::width(&right) as u16).min(area.width.saturating_sub(4));
+    text::draw_line(
+        buffer,
+        (area.right().saturating_sub(right_width + 2), y),
+        right_width,
+        &Line::styled(right, look.theme.dim),
+        Align::Left,
+        look.glyphs,
+    );
+    let Some(row) = tab
+        .viewport
+        .cursor
+        .and_then(|at| tab.front()?.history.nearest(at))
+    else {
+        return;
+    };
+    let rtt = row.record.rtt.map_or_else(
+        || phrases::NOTHING.to_owned(),
+        |rtt| phrases::rtt(rtt, tab.clock_step),
+    );
+    let line = Line::from(vec![
+        Span::styled(
+            format!(
+                " {} #{} ",
+                look.signs.outcome(row.record.outcome),
+                row.record.seq
+            ),
+            look.theme.outcome(row.record.outcome),
+        ),
+        Span::styled(
+            format!("{}  {rtt}  ", scene.clock.time_of_day(row.record.sent_at)),
+            look.theme.strong,
+        ),
+        Span::styled(
+            format!("{} ", words.t(outcome_key(row.record.outcome))),
+            look.theme.outcome(row.record.outcome),
+        ),
+    ]);
+    let width = (text::line_width(&line) as u16).min(area.width.saturating_sub(right_width + 6));
+    text::draw_line(
+        buffer,
+        (area.x + 2, y),
+        width,
+        &line,
+        Align::Left,
+        look.glyphs,
+    );
+}
+
+/// The message key of an outcome in one or two words.
+pub fn outcome_key(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::InFlight => "word.in_flight",
+        Outcome::Replied => "word.replied",
+        Outcome::Late => "word.late",
+        Outcome::Lost => "word.lost",
+        Outcome::Refused => "word.refused",
+    }
+}
+
+fn mark_labels(tab: &PingTab, words: Words) -> Vec<(f64, String)> {
+    let marks = tab.shown().marks.iter();
+    marks
+        .map(|mark| {
+            let label = match &mark.what {
+                MarkKind::Note(text) => format!(
+                    "“{}”",
+                    crate::trace::escape::escape_hostile(text.as_bytes())
+                ),
+                MarkKind::LinkChanged { from, to } => change(from, to, words),
+            };
+            (mark.at.as_secs_f64(), label)
+        })
+        .collect()
+}
+
+fn marks(labels: &[(f64, String)], style: Style) -> Vec<Mark<'_>> {
+    labels
+        .iter()
+        .map(|(x, label)| Mark {
+            x: *x,
+            label,
+            style,
+        })
+        .collect()
+}
+
+/// What changed between two settings of the link: the loss if that did, else the rest by name.
+fn change(from: &LinkSettings, to: &LinkSettings, words: Words) -> String {
+    let (before, after) = (link_loss(from), link_loss(to));
+    let same_loss = from.request.loss == to.request.loss && from.reply.loss == to.reply.loss;
+    if !same_loss {
+        let whole = |share: f64| format!("{:.0}", share * 100.0);
+        if whole(before) == whole(after) {
+            let model = [&to.request.loss, &to.reply.loss]
+                .into_iter()
+                .find(|loss| !loss.is_none());
+            return format!(
+                "{} {}",
+                words.t("knob.loss"),
+                model.map_or("none", |loss| loss.short_name())
+            );
+        }
+        return format!(
+            "{} {}→{} %",
+            words.t("knob.loss"),
+            whole(before),
+            whole(after)
+        );
+    }
+    let (a, b) = ((&from.request, &from.reply), (&to.request, &to.reply));
+    let named = [
+        (
+            "knob.delay",
+            a.0.delay != b.0.delay || a.1.delay != b.1.delay,
+            total_delay(to),
+        ),
+        (
+            "knob.duplicate",
+            a.0.duplicate != b.0.duplicate || a.1.duplicate != b.1.duplicate,
+            String::new(),
+        ),
+        (
+            "knob.reorder",
+            a.0.reorder != b.0.reorder || a.1.reorder != b.1.reorder,
+            String::new(),
+        ),
+        (
+            "knob.corrupt",
+            a.0.corrupt != b.0.corrupt || a.1.corrupt != b.1.corrupt,
+            String::new(),
+        ),
+        (
+            "knob.rate",
+            a.0.rate != b.0.rate || a.1.rate != b.1.rate,
+            String::new(),
+        ),
+    ];
+    let names = named
+        .into_iter()
+        .filter(|(_, changed, _)| *changed)
+        .map(|(key, _, value)| format!("{} {value}", words.t(key)).trim_end().to_owned());
+    names.collect::<Vec<_>>().join(", ")
+}
+
+fn total_delay(link: &LinkSettings) -> String {
+    phrases::setting(link.request.delay.mean + link.reply.delay.mean)
+}
+
+/// Whether the charts have nothing to show because nothing runs, and what to say then.
+pub fn idle_message(tab: &PingTab, words: Words) -> Option<Vec<String>> {
+    let model = tab.shown();
+    match &model.server.state {
+        ServerState::CannotStart(error) if model.targets.is_empty() => {
+            let mut lines = phrases::start_error(error, words);
+            lines.push(words.t("start.keys").into_owned());
+            return Some(lines);
+        }
+        ServerState::Failed(error) if model.targets.is_empty() => {
+            return Some(vec![
+                words.fill("status.server_died", &[("error", error)]),
+                words.t("start.keys").into_owned(),
+            ]);
+        }
+        _ => {}
+    }
+    let Some(target) = tab.front() else {
+        return Some(vec![words.t("ping.no_target").into_owned()]);
+    };
+    match &target.state {
+        TargetState::Failed(error) => {
+            let error = crate::trace::escape::escape_hostile(error.as_bytes());
+            Some(vec![words.fill(
+                "ping.cannot",
+                &[("target", &target.target), ("error", &error)],
+            )])
+        }
+        _ if target.history.is_empty() => Some(vec![words.t("ping.waiting").into_owned()]),
+        _ => None,
+    }
+}

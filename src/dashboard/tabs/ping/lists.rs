@@ -1,0 +1,559 @@
+//! The lower panel: our pings with both ends' words, the server's datagrams, its clients, and the two histograms.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Constraint::{Fill, Length};
+use ratatui::layout::{Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{StatefulWidget, Widget};
+
+use super::charts::{self, outcome_key};
+use super::history::Row;
+use super::model::PingModel;
+use super::view::{Scene, Title, frame};
+use super::{LowerView, PingTab};
+use crate::dashboard::widgets::histogram::{Bin, CountScale, Histogram};
+use crate::dashboard::widgets::list::{Column, Rows, Table, Width};
+use crate::dashboard::widgets::strip::strip;
+use crate::dashboard::widgets::text::{self, Align};
+use crate::proto::link::Leg;
+use crate::proto::ping::{Outcome, PingRecord};
+use crate::proto::stats::LONGEST_RUN_BIN;
+use crate::trace::escape::escape_hostile;
+use crate::trace::event::{ClientCounts, EchoDatagram, Ruling};
+use crate::words::phrases;
+
+/// Run lengths with a bar of their own; longer runs share the last.
+const RUN_BARS: usize = 10;
+
+/// Draws one of the lower views.
+pub fn draw_view(
+    tab: &mut PingTab,
+    view: LowerView,
+    focused: bool,
+    scene: &Scene,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
+    match view {
+        LowerView::Pings => draw_pings(tab, focused, scene, area, buffer),
+        LowerView::Datagrams => draw_datagrams(tab, focused, scene, area, buffer),
+        LowerView::Clients => draw_clients(tab, focused, scene, area, buffer),
+        LowerView::RttHistogram => draw_rtt_histogram(tab, focused, scene, area, buffer),
+        LowerView::Runs => draw_runs(tab, focused, scene, area, buffer),
+    }
+}
+
+/// Says in the middle of a panel why there is nothing to draw; `false` when there is.
+pub fn say_why_empty(tab: &PingTab, scene: &Scene, inside: Rect, buffer: &mut Buffer) -> bool {
+    let Some(lines) = charts::idle_message(tab, scene.look.words) else {
+        return false;
+    };
+    let width = usize::from(inside.width.saturating_sub(2).max(1));
+    let rows: Vec<Line> = lines
+        .iter()
+        .flat_map(|line| text::wrap(&Line::raw(line.as_str()), width))
+        .collect();
+    let top = inside.y + inside.height.saturating_sub(rows.len() as u16) / 2;
+    for (row, y) in rows.iter().zip(top..inside.bottom()) {
+        let line = row.clone().style(scene.look.theme.warning);
+        text::draw_line(
+            buffer,
+            (inside.x + 1, y),
+            inside.width.saturating_sub(2),
+            &line,
+            Align::Center,
+            scene.look.glyphs,
+        );
+    }
+    true
+}
+
+/// `+12 not shown` and whether the list follows the newest row.
+fn list_title<'a>(
+    mut title: Title<'a>,
+    left_out: u64,
+    following: bool,
+    scene: &Scene<'a>,
+) -> Title<'a> {
+    let words = scene.look.words;
+    if left_out > 0 {
+        title = title.say(
+            words.fill("list.left_out", &[("count", &left_out)]),
+            scene.look.theme.warning,
+        );
+    }
+    if !following {
+        title = title.say(words.t("list.held").into_owned(), scene.look.theme.dim);
+    }
+    title
+}
+
+fn draw_pings(tab: &mut PingTab, focused: bool, scene: &Scene, area: Rect, buffer: &mut Buffer) {
+    let look = scene.look;
+    let mut title = Title::new(look, look.words.t("panel.pings").into_owned(), focused).line();
+    let room = usize::from(area.width).saturating_sub(text::line_width(&title) + 10);
+    let outcomes = tab
+        .outcomes()
+        .map(|outcome| (look.signs.outcome(outcome), look.theme.outcome(outcome)));
+    let strip = strip(outcomes, room.min(120));
+    title.push_span(Span::raw("  "));
+    title.spans.extend(strip.spans);
+    let inside = frame(title, focused, scene, area, buffer);
+    let mut state = tab.pings.clone();
+    let clock_step = tab.clock_step;
+    if let Some(target) = tab.front() {
+        let history = &target.history;
+        let last = history.len();
+        let model = tab.shown();
+        let own = model.is_own_server(target);
+        let id = |row: usize| {
+            history
+                .row_at(last - 1 - row)
+                .map_or(0, |row| row.record.seq)
+        };
+        let cells = |row: usize| {
+            history
+                .row_at(last - 1 - row)
+                .map(|row| ping_cells(row, own, clock_step, scene))
+                .unwrap_or_default()
+        };
+        let columns = [
+            Column {
+                title: "",
+                width: Width::Fixed(12),
+                align: Align::Left,
+            },
+            Column {
+                title: "",
+                width: Width::Fixed(7),
+                align: Align::Right,
+            },
+            Column {
+                title: "",
+                width: Width::Flex(1),
+                align: Align::Left,
+            },
+            Column {
+                title: "",
+                width: Width::Fixed(12),
+                align: Align::Right,
+            },
+        ];
+        Table::new(&columns, Rows { len: last, id: &id }, &cells)
+            .glyphs(look.glyphs)
+            .selected_style(look.theme.selected)
+            .render(inside, buffer, &mut state);
+    }
+    tab.pings = state;
+}
+
+/// Time, number, what happened at both ends, RTT.
+fn ping_cells<'a>(
+    row: &Row,
+    own: bool,
+    clock_step: std::time::Duration,
+    scene: &Scene,
+) -> Vec<Line<'a>> {
+    let look = scene.look;
+    let record = &row.record;
+    let style = look.theme.outcome(record.outcome);
+    let rtt = match record.rtt {
+        Some(rtt) => phrases::rtt(rtt, clock_step),
+        None => phrases::NOTHING.to_owned(),
+    };
+    vec![
+        Line::styled(scene.clock.time_of_day(record.sent_at), look.theme.dim),
+        Line::styled(format!("#{}", record.seq), look.theme.dim),
+        journey(row, own, scene),
+        Line::styled(rtt, style),
+    ]
+}
+
+/// The way of a ping as far as it is known: `● Ping ──▶ echo ──╳ reply dropped`.
+fn journey(row: &Row, own: bool, scene: &Scene) -> Line<'static> {
+    let (look, words) = (scene.look, scene.look.words);
+    let record = &row.record;
+    let style = look.theme.outcome(record.outcome);
+    let (arrow, broken) = (look.signs.arrow(), look.signs.broken_arrow());
+    let mut line = Line::from(Span::styled(
+        format!("{} ", look.signs.outcome(record.outcome)),
+        style,
+    ));
+    let outcome = words.t(outcome_key(record.outcome)).into_owned();
+    match row.server.map(|server| server.ruling) {
+        Some(Ruling::Replied) if record.rtt.is_some() => {
+            line.push_span(Span::styled(
+                format!(
+                    "{} {arrow} {} {arrow} ",
+                    words.t("word.ping"),
+                    words.t("word.echo")
+                ),
+                look.theme.dim,
+            ));
+            line.push_span(Span::styled(outcome, style));
+        }
+        Some(Ruling::Replied) => {
+            line.push_span(Span::styled(
+                format!(
+                    "{} {arrow} {} {arrow} ",
+                    words.t("word.ping"),
+                    words.t("word.echo")
+                ),
+                look.theme.dim,
+            ));
+            line.push_span(Span::styled(outcome, style));
+        }
+        Some(
+            ruling @ (Ruling::Lost {
+                leg: Leg::Reply, ..
+            }
+            | Ruling::QueueFull { leg: Leg::Reply }),
+        ) => {
+            line.push_span(Span::styled(
+                format!(
+                    "{} {arrow} {} {broken} ",
+                    words.t("word.ping"),
+                    words.t("word.echo")
+                ),
+                look.theme.dim,
+            ));
+            line.push_span(Span::styled(phrases::ruling(&ruling, words), style));
+        }
+        Some(ruling) => {
+            line.push_span(Span::styled(
+                format!("{} {broken} ", words.t("word.ping")),
+                look.theme.dim,
+            ));
+            line.push_span(Span::styled(phrases::ruling(&ruling, words), style));
+        }
+        None if own && record.outcome == Outcome::InFlight => {
+            line.push_span(Span::styled(outcome, style))
+        }
+        None => line.push_span(Span::styled(outcome, style)),
+    }
+    line.spans.extend(badges(record, scene));
+    line
+}
+
+/// The marks of a ping beside its outcome.
+fn badges(record: &PingRecord, scene: &Scene) -> Vec<Span<'static>> {
+    let look = scene.look;
+    let mut spans = Vec::new();
+    if record.duplicates > 0 {
+        spans.push(Span::styled(
+            format!("  {}{}", look.signs.duplicate(), record.duplicates + 1),
+            look.theme.odd,
+        ));
+    }
+    if record.reordered {
+        spans.push(Span::styled(
+            format!("  {}", look.signs.reordered()),
+            look.theme.odd,
+        ));
+    }
+    if record.damaged {
+        spans.push(Span::styled(
+            format!("  {}", look.signs.damaged()),
+            look.theme.odd,
+        ));
+    }
+    spans
+}
+
+fn draw_datagrams(
+    tab: &mut PingTab,
+    focused: bool,
+    scene: &Scene,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
+    let look = scene.look;
+    let title = Title::new(look, look.words.t("panel.datagrams").into_owned(), focused);
+    let following = tab.datagrams.is_following();
+    let title = list_title(title, tab.shown().left_out, following, scene).line();
+    let inside = frame(title, focused, scene, area, buffer);
+    let mut state = tab.datagrams.clone();
+    let datagrams = &tab.shown().datagrams;
+    let at = |row: usize| datagrams.get(datagrams.len() - 1 - row);
+    let id = |row: usize| at(row).map_or(0, |datagram| datagram.n);
+    let cells = |row: usize| {
+        at(row)
+            .map(|datagram| datagram_cells(datagram, scene))
+            .unwrap_or_default()
+    };
+    let columns = [
+        Column {
+            title: "",
+            width: Width::Fixed(12),
+            align: Align::Left,
+        },
+        Column {
+            title: "",
+            width: Width::Fixed(21),
+            align: Align::Left,
+        },
+        Column {
+            title: "",
+            width: Width::Flex(1),
+            align: Align::Left,
+        },
+        Column {
+            title: "",
+            width: Width::Flex(1),
+            align: Align::Left,
+        },
+    ];
+    Table::new(
+        &columns,
+        Rows {
+            len: datagrams.len(),
+            id: &id,
+        },
+        &cells,
+    )
+    .glyphs(look.glyphs)
+    .selected_style(look.theme.selected)
+    .render(inside, buffer, &mut state);
+    tab.datagrams = state;
+}
+
+fn datagram_cells<'a>(datagram: &EchoDatagram, scene: &Scene) -> Vec<Line<'a>> {
+    let theme = &scene.look.theme;
+    let style = match datagram.ruling {
+        Ruling::Replied => theme.good,
+        Ruling::Refused(_) => theme.refused,
+        _ => theme.bad,
+    };
+    vec![
+        Line::styled(scene.clock.time_of_day(datagram.at), theme.dim),
+        Line::styled(datagram.from.to_string(), theme.text),
+        Line::styled(
+            escape_hostile(datagram.payload.bytes()).into_owned(),
+            theme.strong,
+        ),
+        Line::styled(phrases::ruling(&datagram.ruling, scene.look.words), style),
+    ]
+}
+
+fn draw_clients(tab: &mut PingTab, focused: bool, scene: &Scene, area: Rect, buffer: &mut Buffer) {
+    let (look, words) = (scene.look, scene.look.words);
+    let model = tab.shown();
+    let title = Title::new(look, words.t("panel.clients").into_owned(), focused)
+        .figure("", &model.server.clients.len().to_string());
+    let inside = frame(title.line(), focused, scene, area, buffer);
+    let mut state = tab.clients.clone();
+    let clients = &tab.shown().server.clients;
+    let id = |row: usize| (clients.len() - row) as u64;
+    let cells = |row: usize| {
+        clients
+            .get(row)
+            .map(|client| client_cells(client, scene))
+            .unwrap_or_default()
+    };
+    let titles: Vec<String> = [
+        "client.address",
+        "client.received",
+        "client.replied",
+        "client.request_lost",
+        "client.reply_lost",
+        "client.last_seen",
+    ]
+    .iter()
+    .map(|key| words.t(key).into_owned())
+    .collect();
+    let columns: Vec<Column> = titles
+        .iter()
+        .zip([
+            Width::Flex(1),
+            Width::Fixed(7),
+            Width::Fixed(7),
+            Width::Fixed(6),
+            Width::Fixed(6),
+            Width::Fixed(8),
+        ])
+        .enumerate()
+        .map(|(index, (title, width))| Column {
+            title,
+            width,
+            align: if index == 0 {
+                Align::Left
+            } else {
+                Align::Right
+            },
+        })
+        .collect();
+    Table::new(
+        &columns,
+        Rows {
+            len: clients.len(),
+            id: &id,
+        },
+        &cells,
+    )
+    .header(look.theme.dim)
+    .glyphs(look.glyphs)
+    .selected_style(look.theme.selected)
+    .render(inside, buffer, &mut state);
+    tab.clients = state;
+}
+
+fn client_cells<'a>(client: &ClientCounts, scene: &Scene) -> Vec<Line<'a>> {
+    let totals = &client.totals;
+    let theme = &scene.look.theme;
+    let number = |value: u64, style| Line::styled(value.to_string(), style);
+    vec![
+        Line::styled(client.address.to_string(), theme.text),
+        number(totals.received, theme.strong),
+        number(totals.replied, theme.good),
+        number(totals.request_lost, theme.bad),
+        number(totals.reply_lost, theme.bad),
+        Line::styled(
+            scene.clock.time_of_day_in_seconds(client.last_seen),
+            theme.dim,
+        ),
+    ]
+}
+
+fn draw_rtt_histogram(
+    tab: &PingTab,
+    focused: bool,
+    scene: &Scene,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
+    let look = scene.look;
+    let title = Title::new(
+        look,
+        look.words.t("panel.rtt_histogram").into_owned(),
+        focused,
+    )
+    .line();
+    let inside = frame(title, focused, scene, area, buffer);
+    let Some(bars) = tab
+        .front()
+        .and_then(|target| target.figures.as_ref())
+        .and_then(|figures| figures.rtt_bars.as_ref())
+    else {
+        return;
+    };
+    // As many bars as fit, by joining neighbours.
+    let fitting = usize::from(inside.width / 6).clamp(1, bars.counts.len());
+    let joined = bars.counts.len().div_ceil(fitting);
+    let labels: Vec<String> = bars
+        .edges
+        .iter()
+        .step_by(joined)
+        .map(|edge| phrases::time(*edge).replace(' ', ""))
+        .collect();
+    let bins: Vec<Bin> = bars
+        .counts
+        .chunks(joined)
+        .zip(&labels)
+        .map(|(counts, label)| Bin {
+            label,
+            count: counts.iter().sum(),
+            expected: None,
+        })
+        .collect();
+    Histogram::new(&bins)
+        .scale(CountScale::Log)
+        .styles(look.theme.good, look.theme.expected, look.theme.dim)
+        .glyphs(look.glyphs)
+        .render(inside, buffer);
+}
+
+fn draw_runs(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer: &mut Buffer) {
+    let (look, words) = (scene.look, scene.look.words);
+    let mut title = Title::new(look, words.t("panel.runs").into_owned(), focused);
+    let Some(figures) = tab.front().and_then(|target| target.figures.as_ref()) else {
+        frame(title.line(), focused, scene, area, buffer);
+        return;
+    };
+    let runs = &figures.runs;
+    let number = |value: Option<f64>| {
+        value.map_or_else(
+            || phrases::NOTHING.to_owned(),
+            |value| format!("{value:.2}"),
+        )
+    };
+    title = title
+        .figure(&words.t("stat.mean_run"), &number(runs.mean))
+        .figure(
+            &words.t("stat.longest_run"),
+            &runs.longest.map_or_else(
+                || phrases::NOTHING.to_owned(),
+                |longest| longest.to_string(),
+            ),
+        )
+        .figure(&words.t("stat.burst_ratio"), &number(runs.burst_ratio));
+    let inside = frame(title.line(), focused, scene, area, buffer);
+    let total: u64 = runs.histogram.iter().sum();
+    let mean_run = expected_mean_run(tab.shown(), tab).or_else(|| {
+        figures
+            .summary
+            .loss
+            .filter(|loss| *loss < 1.0)
+            .map(|loss| 1.0 / (1.0 - loss))
+    });
+    let labels: Vec<String> = (1..=RUN_BARS)
+        .map(|length| {
+            if length == RUN_BARS {
+                format!("{length}+")
+            } else {
+                length.to_string()
+            }
+        })
+        .collect();
+    let bins: Vec<Bin> = labels
+        .iter()
+        .enumerate()
+        .map(|(index, label)| {
+            let last = index + 1 == RUN_BARS;
+            let count = if last {
+                runs.histogram[index..=LONGEST_RUN_BIN].iter().sum()
+            } else {
+                runs.histogram[index]
+            };
+            // Geometric: P(length = k) = q^(k-1) (1-q) with q = 1 - 1/mean; the last bar has the whole tail.
+            let expected = mean_run.filter(|_| total > 0).map(|mean| {
+                let again = 1.0 - 1.0 / mean.max(1.0);
+                let share = again.powi(index as i32) * if last { 1.0 } else { 1.0 - again };
+                share * total as f64
+            });
+            Bin {
+                label,
+                count,
+                expected,
+            }
+        })
+        .collect();
+    let [chart, note] = inside.layout(&Layout::vertical([
+        Fill(1),
+        Length(u16::from(inside.height > 6)),
+    ]));
+    Histogram::new(&bins)
+        .styles(look.theme.bad, look.theme.expected, look.theme.dim)
+        .glyphs(look.glyphs)
+        .render(chart, buffer);
+    text::draw_line(
+        buffer,
+        (note.x, note.y),
+        note.width * note.height.min(1),
+        &Line::styled(words.t("runs.note"), look.theme.dim),
+        Align::Left,
+        look.glyphs,
+    );
+}
+
+/// The mean run of the model, where one leg alone loses and the server is ours.
+fn expected_mean_run(model: &PingModel, tab: &PingTab) -> Option<f64> {
+    let target = tab.front().filter(|target| model.is_own_server(target))?;
+    let _ = target;
+    let link = &model.server.link;
+    match (link.request.loss.is_none(), link.reply.loss.is_none()) {
+        (false, true) => link.request.loss.mean_run(),
+        (true, false) => link.reply.loss.mean_run(),
+        _ => None,
+    }
+    .filter(|mean| mean.is_finite())
+}

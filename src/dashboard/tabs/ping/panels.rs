@@ -1,0 +1,332 @@
+//! The side column: the link's knobs and the counts.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Constraint::{Fill, Length};
+use ratatui::layout::{Layout, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget;
+
+use super::knobs::{self, Knob};
+use super::model::{Figures, ServerState};
+use super::view::{Scene, Title, frame};
+use super::{PingTab, leg_of};
+use crate::dashboard::widgets::digits::BigNumber;
+use crate::dashboard::widgets::text::{self, Align};
+use crate::proto::link::{Leg, Loss, Rate, presets};
+use crate::proto::stats;
+use crate::words::phrases;
+
+/// Rows of the link panel with its border.
+pub const LINK_ROWS: u16 = 2 + 1 + Knob::ALL.len() as u16 + 4;
+
+/// Rows of text, drawn top to bottom until the panel is full.
+struct Column<'a, 'b> {
+    scene: &'a Scene<'a>,
+    inside: Rect,
+    y: u16,
+    buffer: &'b mut Buffer,
+}
+
+impl Column<'_, '_> {
+    fn row(&mut self, line: Line) {
+        if self.y < self.inside.bottom() {
+            text::draw_line(
+                self.buffer,
+                (self.inside.x, self.y),
+                self.inside.width,
+                &line,
+                Align::Left,
+                self.scene.look.glyphs,
+            );
+            self.y += 1;
+        }
+    }
+
+    /// A dim label at the left, a value at the right edge.
+    fn pair(&mut self, label: &str, value: &str, style: Style, selected: bool) {
+        let glyphs = self.scene.look.glyphs;
+        let theme = &self.scene.look.theme;
+        let width = usize::from(self.inside.width);
+        let value_width = text::width(value).min(width.saturating_sub(4));
+        let sign = if selected {
+            self.scene.look.signs.selected()
+        } else {
+            ' '
+        };
+        let label = text::fit(
+            label,
+            width.saturating_sub(value_width + 3),
+            Align::Left,
+            glyphs,
+        );
+        let line = Line::from(vec![
+            Span::styled(sign.to_string(), theme.accent),
+            Span::styled(label, if selected { theme.accent } else { theme.dim }),
+            Span::raw(" "),
+            Span::styled(
+                text::fit(value, value_width, Align::Right, glyphs),
+                if selected {
+                    style.patch(theme.selected)
+                } else {
+                    style
+                },
+            ),
+            Span::raw(" "),
+        ]);
+        self.row(line);
+    }
+}
+
+/// Draws the link panel.
+pub fn draw_link(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer: &mut Buffer) {
+    let (look, words) = (scene.look, scene.look.words);
+    let leg_name = words.t(match tab.leg {
+        Leg::Request => "leg.request",
+        Leg::Reply => "leg.reply",
+    });
+    let title = Title::new(look, words.t("panel.link").into_owned(), focused)
+        .figure("", &leg_name)
+        .line();
+    let inside = frame(title, focused, scene, area, buffer);
+    let model = tab.shown();
+    let leg = leg_of(&model.server.link, tab.leg);
+    let mut column = Column {
+        scene,
+        inside,
+        y: inside.y,
+        buffer,
+    };
+    let theme = &look.theme;
+    for knob in Knob::ALL {
+        let selected = focused && tab.knob == knob;
+        let value = match knob {
+            Knob::Loss => loss_text(&leg.loss),
+            Knob::Delay if leg.delay.is_none() => "0 ms".to_owned(),
+            Knob::Delay => match knobs::spread(&leg.delay) {
+                Some(spread) => format!(
+                    "{} ±{}",
+                    phrases::setting(leg.delay.mean),
+                    phrases::setting(spread)
+                ),
+                None => phrases::setting(leg.delay.mean),
+            },
+            Knob::Duplicate => phrases::percent(leg.duplicate.get()),
+            Knob::Reorder => phrases::percent(leg.reorder.get()),
+            Knob::Corrupt => phrases::percent(leg.corrupt.get()),
+            Knob::Rate if leg.rate == Rate::Unlimited => words.t("knob.no_limit").into_owned(),
+            knob @ (Knob::Rate | Knob::Interval | Knob::Timeout) => {
+                knobs::text(leg, tab.pace, knob)
+            }
+            Knob::Pace => words
+                .t(match tab.pace.kind {
+                    knobs::PaceKind::Lab => "pace.lab",
+                    knobs::PaceKind::Steady => "pace.steady",
+                })
+                .into_owned(),
+        };
+        column.pair(&words.t(knob.label()), &value, theme.strong, selected);
+        if knob == Knob::Loss {
+            let run = leg
+                .loss
+                .mean_run()
+                .filter(|run| run.is_finite())
+                .map_or_else(String::new, |run| {
+                    words.fill("link.run", &[("run", &format_args!("{run:.1}"))])
+                });
+            column.row(Line::styled(
+                format!("  = {} {run}", phrases::percent(leg.loss.rate())),
+                theme.expected,
+            ));
+        }
+    }
+    let preset = tab.preset.map_or_else(
+        || phrases::NOTHING.to_owned(),
+        |place| presets()[place].id.to_owned(),
+    );
+    column.pair(&words.t("link.preset"), &preset, theme.text, false);
+    let count = tab.count.map_or_else(
+        || words.t("link.endless").into_owned(),
+        |count| count.to_string(),
+    );
+    column.pair(&words.t("link.count"), &count, theme.text, false);
+    let seed = model
+        .server
+        .seed
+        .map_or_else(|| phrases::NOTHING.to_owned(), |seed| seed.to_string());
+    column.pair(&words.t("link.seed"), &seed, theme.text, false);
+    if let ServerState::CannotStart(error) = &model.server.state {
+        for line in phrases::start_error(error, words)
+            .into_iter()
+            .chain([words.t("start.keys").into_owned()])
+        {
+            for row in text::wrap(
+                &Line::styled(line, theme.bad),
+                usize::from(inside.width.max(1)),
+            ) {
+                column.row(row);
+            }
+        }
+    }
+}
+
+/// A loss model in the width of the panel.
+fn loss_text(loss: &Loss) -> String {
+    match loss {
+        Loss::None | Loss::Lab => loss.to_string(),
+        Loss::Random(rate) => rate.to_string(),
+        _ => loss.short_name().to_owned(),
+    }
+}
+
+/// Draws the counts; zoomed, the three that matter most in digits.
+pub fn draw_counts(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer: &mut Buffer) {
+    let (look, words) = (scene.look, scene.look.words);
+    let title = Title::new(look, words.t("panel.counts").into_owned(), focused).line();
+    let inside = frame(title, focused, scene, area, buffer);
+    let Some(figures) = tab.front().and_then(|target| target.figures.as_ref()) else {
+        return;
+    };
+    if scene.zoomed {
+        big_counts(figures, scene, inside, buffer);
+        return;
+    }
+    let theme = &look.theme;
+    let counts = &figures.counts;
+    let mut column = Column {
+        scene,
+        inside,
+        y: inside.y,
+        buffer,
+    };
+    let rows = [
+        ("count.sent", counts.sent, theme.strong),
+        ("count.replied", counts.replied, theme.good),
+        ("count.lost", counts.lost, theme.bad),
+        ("count.late", counts.late, theme.warning),
+        ("count.refused", counts.refused, theme.refused),
+        ("count.in_flight", counts.in_flight, theme.in_flight),
+    ];
+    for (key, value, style) in rows {
+        column.pair(&words.t(key), &value.to_string(), style, false);
+    }
+    let model = tab.shown();
+    if let Some(target) = tab.front().filter(|target| model.is_own_server(target)) {
+        let (request, reply) = (
+            target.history.lost_on(Leg::Request),
+            target.history.lost_on(Leg::Reply),
+        );
+        column.pair(
+            &words.t("count.on_legs"),
+            &format!("{request} / {reply}"),
+            theme.text,
+            false,
+        );
+    }
+    let marks = [
+        ("count.duplicates", counts.duplicates),
+        ("count.reordered", counts.reordered),
+        ("count.damaged", counts.damaged),
+        ("count.unsolicited", counts.unsolicited),
+    ];
+    for (key, value) in marks.into_iter().filter(|(_, value)| *value > 0) {
+        column.pair(&words.t(key), &value.to_string(), theme.odd, false);
+    }
+    if let Some(dropped) = model
+        .server
+        .counts
+        .kernel_dropped
+        .filter(|dropped| *dropped > 0)
+    {
+        column.pair(
+            &words.t("count.kernel"),
+            &dropped.to_string(),
+            theme.warning,
+            false,
+        );
+    }
+    let rtt = &figures.summary.rtt_us;
+    let jitter = &figures.summary.jitter_us;
+    let kernel = tab.front().and_then(|target| {
+        target
+            .history
+            .rows()
+            .rev()
+            .find_map(|row| row.record.rtt.map(|_| row.record.kernel_rtt))
+    });
+    let times = [
+        ("stat.min", phrases::micros(rtt.min)),
+        ("stat.mean", phrases::micros(rtt.mean)),
+        ("stat.mdev", phrases::micros(rtt.mdev)),
+        ("stat.kernel", phrases::time_or_nothing(kernel.flatten())),
+        ("stat.ipdv", phrases::micros(jitter.mean_abs_ipdv)),
+        ("stat.p95_p50", phrases::micros(jitter.p95_p50)),
+        ("stat.srtt", phrases::micros(figures.summary.srtt_us)),
+        ("stat.rttvar", phrases::micros(figures.summary.rttvar_us)),
+        ("stat.rto", phrases::micros(figures.summary.rto_us)),
+    ];
+    for (key, value) in times {
+        column.pair(&words.t(key), &value, theme.text, false);
+    }
+    column.pair(
+        &words.t("stat.clock_step"),
+        &phrases::time(tab.clock_step),
+        theme.dim,
+        false,
+    );
+    if let Some(effective) = effective_pings(tab, figures) {
+        column.pair(
+            &words.t("stat.effective_n"),
+            &format!("{effective:.0}"),
+            theme.text,
+            false,
+        );
+    }
+}
+
+/// How many independent pings the decided ones are worth, where the link's losses come in bursts and are known.
+fn effective_pings(tab: &PingTab, figures: &Figures) -> Option<f64> {
+    let model = tab.shown();
+    tab.front().filter(|target| model.is_own_server(target))?;
+    let link = &model.server.link;
+    let correlation = link
+        .request
+        .loss
+        .correlation()
+        .max(link.reply.loss.correlation());
+    if correlation.abs() < 0.01 {
+        return None;
+    }
+    stats::effective_n(figures.counts.decided(), correlation)
+}
+
+fn big_counts(figures: &Figures, scene: &Scene, inside: Rect, buffer: &mut Buffer) {
+    let look = scene.look;
+    let counts = &figures.counts;
+    let rows = inside.layout(&Layout::vertical([Fill(1), Fill(1), Fill(1)]));
+    let rows: [Rect; 3] = rows;
+    let numbers = [
+        ("count.sent", counts.sent, look.theme.strong),
+        (
+            "count.replied",
+            counts.replied + counts.late,
+            look.theme.good,
+        ),
+        ("count.lost", counts.lost + counts.refused, look.theme.bad),
+    ];
+    for ((key, value, style), row) in numbers.into_iter().zip(rows) {
+        let [label, digits] = row.layout(&Layout::vertical([Length(1), Fill(1)]));
+        text::draw_line(
+            buffer,
+            (label.x, label.y),
+            label.width,
+            &Line::styled(look.words.t(key), style),
+            Align::Center,
+            look.glyphs,
+        );
+        BigNumber::new(&value.to_string())
+            .style(style)
+            .glyphs(look.glyphs)
+            .render(digits, buffer);
+    }
+}

@@ -1,0 +1,326 @@
+//! How the Ping tab is laid out, and what stands around its panels: titles, status, help.
+
+use std::time::Duration;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Constraint::{Fill, Length};
+use ratatui::layout::{Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Widget};
+
+use super::model::{ServerState, Target, TargetState};
+use super::{LowerView, Panel, PingTab, charts, detail, lists, panels};
+use crate::dashboard::app::{App, Look};
+use crate::dashboard::keys::Context;
+use crate::dashboard::widgets::text::{self, Align};
+use crate::proto::ping::Outcome;
+use crate::trace::clock::Clock;
+use crate::words::phrases;
+
+/// What a panel needs to draw itself besides the tab.
+pub struct Scene<'a> {
+    pub look: &'a Look,
+    pub clock: &'a Clock,
+    /// The moment at which the view stands.
+    pub now: Duration,
+    pub zoomed: bool,
+}
+
+/// The contexts whose keys the help page of this tab lists.
+pub const HELP_CONTEXTS: &[Context] = &[
+    Context::PingTab,
+    Context::Chart,
+    Context::List,
+    Context::Link,
+    Context::Failed,
+    Context::Open,
+];
+
+/// Columns of the panels at the right.
+const SIDE: u16 = 26;
+/// From this width on the side column and the lower row show more panels at once.
+const WIDE: u16 = 150;
+
+/// Where each panel stands.
+struct Places {
+    rtt: Rect,
+    loss: Rect,
+    lower: Rect,
+    link: Rect,
+    counts: Rect,
+    /// On wide screens: clients and both histograms, always shown.
+    extra: Option<[Rect; 3]>,
+}
+
+fn places(body: Rect) -> Places {
+    let wide = body.width >= WIDE;
+    let extra_width = if wide { 44.min(body.width / 4) } else { 0 };
+    let [main, side, extra] = body.layout(&Layout::horizontal([
+        Fill(1),
+        Length(SIDE),
+        Length(extra_width),
+    ]));
+    let rtt = (main.height * 2 / 5).max(7);
+    let loss = (main.height / 4).max(5);
+    let [rtt, loss, lower] = main.layout(&Layout::vertical([Length(rtt), Length(loss), Fill(1)]));
+    let [link, counts] = side.layout(&Layout::vertical([
+        Length(panels::LINK_ROWS.min(side.height * 3 / 5)),
+        Fill(1),
+    ]));
+    let extra = wide.then(|| extra.layout(&Layout::vertical([Fill(1), Fill(1), Fill(1)])));
+    Places {
+        rtt,
+        loss,
+        lower,
+        link,
+        counts,
+        extra,
+    }
+}
+
+/// The panel under a place on the screen.
+pub fn panel_at(body: Rect, zoomed: bool, tab: &PingTab, column: u16, row: u16) -> Option<Panel> {
+    if zoomed {
+        return Some(tab.panel);
+    }
+    let places = places(body);
+    let at = |rect: Rect| rect.contains((column, row).into());
+    let all = [
+        (places.rtt, Panel::Rtt),
+        (places.loss, Panel::Loss),
+        (places.lower, Panel::Lower),
+        (places.link, Panel::Link),
+        (places.counts, Panel::Counts),
+    ];
+    all.into_iter()
+        .find(|(rect, _)| at(*rect))
+        .map(|(_, panel)| panel)
+}
+
+/// Draws the tab.
+pub fn render(app: &mut App, look: &Look, body: Rect, buffer: &mut Buffer) {
+    let clock = app.clock;
+    let tab = &mut app.ping;
+    let scene = Scene {
+        look,
+        clock: &clock,
+        now: tab.view_time(),
+        zoomed: app.zoomed,
+    };
+    if app.zoomed {
+        draw_panel(tab, tab.panel, &scene, body, buffer);
+    } else {
+        let places = places(body);
+        let panels = [
+            (Panel::Rtt, places.rtt),
+            (Panel::Loss, places.loss),
+            (Panel::Lower, places.lower),
+            (Panel::Link, places.link),
+            (Panel::Counts, places.counts),
+        ];
+        for (panel, area) in panels {
+            draw_panel(tab, panel, &scene, area, buffer);
+        }
+        if let Some(extra) = places.extra {
+            for (view, area) in [LowerView::Clients, LowerView::RttHistogram, LowerView::Runs]
+                .into_iter()
+                .zip(extra)
+            {
+                lists::draw_view(tab, view, false, &scene, area, buffer);
+            }
+        }
+    }
+    if let Some(seq) = tab.detail {
+        detail::draw(tab, seq, &scene, body, buffer);
+    }
+}
+
+fn draw_panel(tab: &mut PingTab, panel: Panel, scene: &Scene, area: Rect, buffer: &mut Buffer) {
+    let focused = tab.panel == panel;
+    match panel {
+        Panel::Rtt => charts::draw_rtt(tab, focused, scene, area, buffer),
+        Panel::Loss => charts::draw_loss(tab, focused, scene, area, buffer),
+        Panel::Lower => lists::draw_view(tab, tab.lower, focused, scene, area, buffer),
+        Panel::Link => panels::draw_link(tab, focused, scene, area, buffer),
+        Panel::Counts => panels::draw_counts(tab, focused, scene, area, buffer),
+    }
+}
+
+/// Draws a panel's border with its title and returns what is inside.
+pub fn frame(title: Line, focused: bool, scene: &Scene, area: Rect, buffer: &mut Buffer) -> Rect {
+    let theme = &scene.look.theme;
+    let border = if focused { theme.accent } else { theme.border };
+    let block = Block::bordered()
+        .border_set(scene.look.signs.border(focused))
+        .border_style(border);
+    let inside = block.inner(area);
+    block.render(area, buffer);
+    let room = area.width.saturating_sub(4);
+    let width = (text::line_width(&title) as u16 + 2).min(room);
+    if width > 2 {
+        let mut spans = vec![Span::raw(" ")];
+        spans.extend(title.spans);
+        spans.push(Span::raw(" "));
+        text::draw_line(
+            buffer,
+            (area.x + 2, area.y),
+            width,
+            &Line::from(spans),
+            Align::Left,
+            scene.look.glyphs,
+        );
+    }
+    inside
+}
+
+/// A title with its figures: dim labels, bold values.
+pub struct Title<'a> {
+    look: &'a Look,
+    line: Line<'static>,
+}
+
+impl<'a> Title<'a> {
+    pub fn new(look: &'a Look, name: String, focused: bool) -> Self {
+        let style = if focused {
+            look.theme.accent
+        } else {
+            look.theme.strong
+        };
+        Self {
+            look,
+            line: Line::from(Span::styled(name, style)),
+        }
+    }
+
+    pub fn figure(mut self, label: &str, value: &str) -> Self {
+        if !label.is_empty() {
+            self.line
+                .push_span(Span::styled(format!("  {label}"), self.look.theme.dim));
+        }
+        self.line
+            .push_span(Span::styled(format!(" {value}"), self.look.theme.strong));
+        self
+    }
+
+    pub fn say(mut self, text: String, style: ratatui::style::Style) -> Self {
+        self.line
+            .push_span(Span::styled(format!("  {text}"), style));
+        self
+    }
+
+    pub fn line(self) -> Line<'static> {
+        self.line
+    }
+}
+
+/// What is running where, for the bar at the top.
+pub fn status_line(app: &App, look: &Look) -> Line<'static> {
+    let (server, target) = app.ping.status();
+    let theme = &look.theme;
+    let mut spans = Vec::new();
+    let (sign, style, text) = match server {
+        ServerState::Listening(address) if address.ip().is_loopback() => (
+            look.signs.running(),
+            theme.good,
+            look.words.fill("status.echo", &[("port", &address.port())]),
+        ),
+        ServerState::Listening(address) => (
+            look.signs.warning(),
+            theme.bad,
+            look.words.fill("status.echo_open", &[("address", address)]),
+        ),
+        ServerState::Starting => (
+            look.signs.stopped(),
+            theme.dim,
+            look.words.t("status.echo_starting").into_owned(),
+        ),
+        ServerState::CannotStart(_) | ServerState::Failed(_) => (
+            look.signs.warning(),
+            theme.bad,
+            look.words.t("status.echo_failed").into_owned(),
+        ),
+    };
+    spans.push(Span::styled(format!("{sign} {text}"), style));
+    if let Some((target, count)) = target {
+        let (sign, style, key) = target_status(target, look);
+        let text = look.words.fill(key, &[("target", &target.target)]);
+        spans.push(Span::styled(format!("  {sign} {text}"), style));
+        if count > 1 {
+            spans.push(Span::styled(format!(" +{}", count - 1), theme.dim));
+        }
+    }
+    Line::from(spans)
+}
+
+fn target_status(target: &Target, look: &Look) -> (char, ratatui::style::Style, &'static str) {
+    let theme = &look.theme;
+    match target.state {
+        TargetState::Starting => (look.signs.stopped(), theme.dim, "status.starting"),
+        TargetState::Running => (look.signs.running(), theme.good, "status.pinging"),
+        TargetState::Finished => (look.signs.stopped(), theme.text, "status.finished"),
+        TargetState::Stopped => (look.signs.stopped(), theme.dim, "status.stopped"),
+        TargetState::Failed(_) => (look.signs.warning(), theme.bad, "status.failed"),
+    }
+}
+
+/// What the signs, colours and numbers of this tab mean.
+pub fn help(look: &Look, lines: &mut Vec<Line<'static>>) {
+    let theme = &look.theme;
+    let words = look.words;
+    let heading = |key: &str| Line::styled(words.t(key).into_owned(), theme.accent);
+    lines.push(Line::default());
+    lines.push(heading("help.signs"));
+    let outcomes = [
+        (Outcome::Replied, "outcome.replied"),
+        (Outcome::Lost, "outcome.lost"),
+        (Outcome::Late, "outcome.late"),
+        (Outcome::Refused, "outcome.refused"),
+        (Outcome::InFlight, "outcome.in_flight"),
+    ];
+    let mut sign = |sign: char, style, key: &str| {
+        lines.push(Line::from(vec![
+            Span::styled(format!("  {sign}  "), style),
+            Span::raw(words.t(key).into_owned()),
+        ]));
+    };
+    for (outcome, key) in outcomes {
+        sign(look.signs.outcome(outcome), theme.outcome(outcome), key);
+    }
+    sign(look.signs.duplicate(), theme.odd, "help.duplicate");
+    sign(look.signs.reordered(), theme.odd, "help.reordered");
+    sign(look.signs.damaged(), theme.odd, "help.damaged");
+    sign(look.glyphs.pick('▲', '^'), theme.text, "help.clipped");
+    lines.push(Line::default());
+    lines.push(heading("help.numbers"));
+    for key in [
+        "formula.loss",
+        "formula.interval",
+        "formula.lab",
+        "formula.round_trip",
+        "formula.jitter",
+        "formula.ipdv",
+        "formula.mdev",
+        "formula.percentile",
+        "formula.rto",
+        "formula.burst_ratio",
+        "formula.effective",
+        "formula.kernel",
+    ] {
+        lines.push(Line::raw(format!("  {}", words.t(key))));
+    }
+}
+
+/// The title of a time span: `30 s`, `5 min`, `3 h`.
+pub fn span_text(span: Duration) -> String {
+    match span.as_secs() {
+        seconds if seconds < 120 => format!("{seconds} s"),
+        seconds if seconds < 7_200 => format!("{} min", seconds / 60),
+        seconds if seconds < 172_800 => format!("{} h", seconds / 3_600),
+        seconds => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// A share in a fixed width: ` 36.4 %`.
+pub fn share(share: Option<f64>) -> String {
+    phrases::percent_or_nothing(share)
+}

@@ -1,0 +1,317 @@
+//! Every colour and every glyph, by what it means. Nothing else in the dashboard names a colour.
+//!
+//! The dark theme uses the terminal's own sixteen colours only, so that it follows whatever palette a person has chosen. Meaning never rests on
+//! colour alone: each outcome has a glyph of its own, and `NO_COLOR` (<https://no-color.org>) leaves bold, dim and reverse.
+
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::symbols::border;
+
+use super::widgets::Glyphs;
+use crate::proto::ping::Outcome;
+use crate::settings::ThemeName;
+
+/// The styles of a theme.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Theme {
+    pub text: Style,
+    /// Labels, axes, what is less important.
+    pub dim: Style,
+    /// Values.
+    pub strong: Style,
+    /// The focused border, the tab in front, keys in the footer.
+    pub accent: Style,
+    pub border: Style,
+    pub selected: Style,
+    pub good: Style,
+    pub warning: Style,
+    pub bad: Style,
+    /// Duplicates, reordering, damage: odd but not lost.
+    pub odd: Style,
+    pub refused: Style,
+    pub in_flight: Style,
+    /// What the model says should happen.
+    pub expected: Style,
+    /// The confidence band.
+    pub band: Style,
+    /// One for each target, in turn.
+    pub series: [Style; 6],
+}
+
+impl Theme {
+    /// The theme of that name, or its colourless form.
+    pub fn new(name: ThemeName, colour: bool) -> Self {
+        let theme = match name {
+            ThemeName::Dark => Self::dark(),
+            ThemeName::Light => Self::light(),
+            ThemeName::HighContrast => Self::high_contrast(),
+            ThemeName::ColourBlind => Self::colour_blind(),
+        };
+        if colour {
+            theme
+        } else {
+            theme.without_colour()
+        }
+    }
+
+    const fn dark() -> Self {
+        let plain = Style::new();
+        Self {
+            text: plain,
+            dim: plain.fg(Color::DarkGray),
+            strong: plain.add_modifier(Modifier::BOLD),
+            accent: plain.fg(Color::Cyan).add_modifier(Modifier::BOLD),
+            border: plain.fg(Color::DarkGray),
+            selected: plain.add_modifier(Modifier::REVERSED),
+            good: plain.fg(Color::Green),
+            warning: plain.fg(Color::Yellow),
+            bad: plain.fg(Color::LightRed),
+            odd: plain.fg(Color::LightMagenta),
+            refused: plain.fg(Color::Magenta),
+            in_flight: plain.fg(Color::DarkGray),
+            expected: plain.fg(Color::Yellow),
+            band: plain.fg(Color::Blue),
+            series: [
+                plain.fg(Color::Green),
+                plain.fg(Color::LightBlue),
+                plain.fg(Color::LightYellow),
+                plain.fg(Color::LightCyan),
+                plain.fg(Color::LightMagenta),
+                plain.fg(Color::White),
+            ],
+        }
+    }
+
+    /// For a terminal with a light background: no yellow, no white, no bright colours.
+    const fn light() -> Self {
+        let plain = Style::new().fg(Color::Black);
+        Self {
+            text: plain,
+            dim: plain.fg(Color::Indexed(243)),
+            strong: plain.add_modifier(Modifier::BOLD),
+            accent: plain.fg(Color::Blue).add_modifier(Modifier::BOLD),
+            border: plain.fg(Color::Indexed(247)),
+            selected: plain.add_modifier(Modifier::REVERSED),
+            good: plain.fg(Color::Indexed(28)),
+            warning: plain.fg(Color::Indexed(130)),
+            bad: plain.fg(Color::Indexed(160)),
+            odd: plain.fg(Color::Indexed(127)),
+            refused: plain.fg(Color::Indexed(90)),
+            in_flight: plain.fg(Color::Indexed(245)),
+            expected: plain.fg(Color::Indexed(130)),
+            band: plain.fg(Color::Indexed(110)),
+            series: [
+                plain.fg(Color::Indexed(28)),
+                plain.fg(Color::Indexed(26)),
+                plain.fg(Color::Indexed(130)),
+                plain.fg(Color::Indexed(30)),
+                plain.fg(Color::Indexed(127)),
+                plain,
+            ],
+        }
+    }
+
+    /// Black and white with as few colours as meaning needs, for a weak projector.
+    const fn high_contrast() -> Self {
+        let plain = Style::new().fg(Color::White).bg(Color::Black);
+        let bold = plain.add_modifier(Modifier::BOLD);
+        Self {
+            text: plain,
+            dim: plain,
+            strong: bold,
+            accent: bold.fg(Color::LightYellow),
+            border: plain,
+            selected: bold.add_modifier(Modifier::REVERSED),
+            good: bold.fg(Color::LightGreen),
+            warning: bold.fg(Color::LightYellow),
+            bad: bold.fg(Color::LightRed),
+            odd: bold.fg(Color::LightMagenta),
+            refused: bold.fg(Color::LightMagenta),
+            in_flight: plain,
+            expected: bold.fg(Color::LightYellow),
+            band: plain.fg(Color::LightBlue),
+            series: [
+                bold.fg(Color::LightGreen),
+                bold.fg(Color::LightCyan),
+                bold.fg(Color::LightYellow),
+                bold.fg(Color::LightMagenta),
+                bold.fg(Color::LightBlue),
+                bold,
+            ],
+        }
+    }
+
+    /// The palette of Okabe and Ito (2008), which people with any colour vision can tell apart.
+    const fn colour_blind() -> Self {
+        const SKY: Color = Color::Indexed(74);
+        const ORANGE: Color = Color::Indexed(214);
+        const GREEN: Color = Color::Indexed(36);
+        const YELLOW: Color = Color::Indexed(227);
+        const BLUE: Color = Color::Indexed(32);
+        const VERMILLION: Color = Color::Indexed(202);
+        const PURPLE: Color = Color::Indexed(175);
+        let plain = Style::new();
+        Self {
+            text: plain,
+            dim: plain.fg(Color::Indexed(246)),
+            strong: plain.add_modifier(Modifier::BOLD),
+            accent: plain.fg(SKY).add_modifier(Modifier::BOLD),
+            border: plain.fg(Color::Indexed(241)),
+            selected: plain.add_modifier(Modifier::REVERSED),
+            good: plain.fg(SKY),
+            warning: plain.fg(YELLOW),
+            bad: plain.fg(VERMILLION).add_modifier(Modifier::BOLD),
+            odd: plain.fg(PURPLE),
+            refused: plain.fg(PURPLE).add_modifier(Modifier::BOLD),
+            in_flight: plain.fg(Color::Indexed(246)),
+            expected: plain.fg(ORANGE),
+            band: plain.fg(BLUE),
+            series: [
+                plain.fg(SKY),
+                plain.fg(ORANGE),
+                plain.fg(GREEN),
+                plain.fg(YELLOW),
+                plain.fg(PURPLE),
+                plain.fg(BLUE),
+            ],
+        }
+    }
+
+    fn without_colour(self) -> Self {
+        let bare = |style: Style| Style {
+            fg: None,
+            bg: None,
+            ..style
+        };
+        let dimmed = Style::new().add_modifier(Modifier::DIM);
+        Self {
+            text: bare(self.text),
+            dim: dimmed,
+            strong: bare(self.strong),
+            accent: Style::new().add_modifier(Modifier::BOLD | Modifier::UNDERLINED),
+            border: dimmed,
+            selected: bare(self.selected),
+            good: bare(self.good),
+            warning: bare(self.warning),
+            bad: Style::new().add_modifier(Modifier::BOLD),
+            odd: bare(self.odd),
+            refused: bare(self.refused),
+            in_flight: dimmed,
+            expected: bare(self.expected),
+            band: dimmed,
+            series: self.series.map(bare),
+        }
+    }
+
+    /// The style of a ping's outcome.
+    pub fn outcome(&self, outcome: Outcome) -> Style {
+        match outcome {
+            Outcome::InFlight => self.in_flight,
+            Outcome::Replied => self.good,
+            Outcome::Late => self.warning,
+            Outcome::Lost => self.bad,
+            Outcome::Refused => self.refused,
+        }
+    }
+
+    /// The style of the target with that index.
+    pub fn target(&self, index: usize) -> Style {
+        self.series[index % self.series.len()]
+    }
+}
+
+/// The signs that carry meaning, as the glyph set allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signs(pub Glyphs);
+
+impl Signs {
+    fn pick(self, unicode: &'static str, ascii: &'static str) -> &'static str {
+        match self.0 {
+            Glyphs::Unicode => unicode,
+            Glyphs::Ascii => ascii,
+        }
+    }
+
+    pub fn outcome(self, outcome: Outcome) -> char {
+        match outcome {
+            Outcome::InFlight => self.0.pick('░', '.'),
+            Outcome::Replied => self.0.pick('●', 'o'),
+            Outcome::Late => self.0.pick('◐', 'l'),
+            Outcome::Lost => self.0.pick('╳', 'X'),
+            Outcome::Refused => self.0.pick('⊘', 'R'),
+        }
+    }
+
+    pub fn duplicate(self) -> char {
+        self.0.pick('⧉', 'D')
+    }
+
+    pub fn reordered(self) -> char {
+        self.0.pick('⇄', 'S')
+    }
+
+    pub fn damaged(self) -> char {
+        self.0.pick('≠', '#')
+    }
+
+    pub fn arrow(self) -> &'static str {
+        self.pick("──▶", "-->")
+    }
+
+    pub fn broken_arrow(self) -> &'static str {
+        self.pick("──╳", "--X")
+    }
+
+    pub fn running(self) -> char {
+        self.0.pick('●', '*')
+    }
+
+    pub fn stopped(self) -> char {
+        self.0.pick('○', '-')
+    }
+
+    pub fn warning(self) -> char {
+        self.0.pick('▲', '!')
+    }
+
+    pub fn selected(self) -> char {
+        self.0.pick('▸', '>')
+    }
+
+    /// Between a title and what is said of it.
+    pub fn dash(self) -> &'static str {
+        self.pick("──", "--")
+    }
+
+    /// The sign of the target with that index.
+    pub fn target(self, index: usize) -> char {
+        const UNICODE: [char; 6] = ['●', '■', '◆', '▼', '★', '✚'];
+        const ASCII: [char; 6] = ['a', 'b', 'c', 'd', 'e', 'f'];
+        self.0
+            .pick(UNICODE[index % UNICODE.len()], ASCII[index % ASCII.len()])
+    }
+
+    /// The border of a panel; the focused one is heavier, so that it shows without colour.
+    pub fn border(self, focused: bool) -> border::Set<'static> {
+        match (self.0, focused) {
+            (Glyphs::Unicode, false) => border::ROUNDED,
+            (Glyphs::Unicode, true) => border::THICK,
+            (Glyphs::Ascii, false) => ASCII_BORDER,
+            (Glyphs::Ascii, true) => border::Set {
+                horizontal_top: "=",
+                horizontal_bottom: "=",
+                ..ASCII_BORDER
+            },
+        }
+    }
+}
+
+const ASCII_BORDER: border::Set<'static> = border::Set {
+    top_left: "+",
+    top_right: "+",
+    bottom_left: "+",
+    bottom_right: "+",
+    vertical_left: "|",
+    vertical_right: "|",
+    horizontal_top: "-",
+    horizontal_bottom: "-",
+};

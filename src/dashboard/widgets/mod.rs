@@ -1,0 +1,42 @@
+//! The widgets: plain values in, cells out.
+//!
+//! A widget knows ratatui and the standard library and nothing of this program: no lab, no words,
+//! no theme. Texts, styles and the choice of glyphs come in as values, so each widget can be
+//! tested by comparing a small buffer, and none has to change when a lab does.
+//!
+//! Text that came from a network must have gone through `trace::escape` before it gets here.
+
+pub mod chart;
+pub mod digits;
+pub mod histogram;
+pub mod list;
+pub mod popup;
+pub mod strip;
+pub mod text;
+
+/// The characters a widget may draw with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Glyphs {
+    /// Braille, block and box-drawing characters.
+    #[default]
+    Unicode,
+    /// Printable ASCII only, for fonts and terminals without the above.
+    Ascii,
+}
+
+impl Glyphs {
+    /// Picks the character for this set.
+    #[must_use]
+    pub const fn pick(self, unicode: char, ascii: char) -> char {
+        match self {
+            Self::Unicode => unicode,
+            Self::Ascii => ascii,
+        }
+    }
+
+    /// The mark at the end of a text that was cut: `…` or `~`.
+    #[must_use]
+    pub const fn ellipsis(self) -> char {
+        self.pick('…', '~')
+    }
+}

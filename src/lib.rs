@@ -1,0 +1,97 @@
+//! sockscope: a socket laboratory in a terminal.
+//!
+//! Labs with both ends on one machine, or one end somewhere else, whose every datagram is seen. This page is the map of the code.
+//!
+//! # Layers
+//!
+//! | layer | what it is | may name |
+//! |---|---|---|
+//! | [`proto`] | bytes and rules: no sockets, no clock, no dice of its own; time comes in as an argument | itself |
+//! | [`trace`] | what happened, as plain data, and how it leaves a lab | `proto` as data |
+//! | [`words`] | every word in each language, and how numbers are written | `proto` and `trace` as data |
+//! | [`settings`] | defaults < file < environment < flags, validated once | `proto`, `words` |
+//! | [`net`] | sockets, threads and clocks: drives `proto`, reports to `trace` | `proto`, `trace`, `settings` as data |
+//! | [`headless`] | one printer a command: text for people, JSON lines for programs | all of the above |
+//! | [`dashboard`] | the terminal interface; only its `effects` name `net`, its `widgets` know no lab | all but `headless` |
+//! | [`cli`] | commands and flags | `settings`, `words`, the data types of `headless` and `net` that flags choose |
+//!
+//! `tests/layers.rs` reads the sources and fails with file and line where a row is broken.
+//!
+//! # How it flows
+//!
+//! ```text
+//!  keys, mouse ─┐                                         ┌─> headless printer
+//!  clock tick ──┼─> Msg ─> App::update ─> Effects ─> labs ┤
+//!  lab events ──┘    (pure)               (net)      │tap └─> back to App as Msg
+//! ```
+//!
+//! - A lab never waits for a screen. It keeps exact counters beside its data path; the [`trace::tap`] carries events in a bounded ring and counts
+//!   what it leaves out.
+//! - History is bounded everywhere, and the bound is a named constant.
+//! - The dashboard draws when something changed, at most 15 times a second, and at once after a key.
+//! - Text from a network is hostile: [`trace::escape`] stands between it and every screen, log and file.
+//!
+//! # Where a new line belongs
+//!
+//! A rule of a protocol goes into `proto` with its source (RFC and section); a system call into `net`; a word into `assets/locales`; a colour or
+//! glyph into `dashboard::theme`; a key into the one table of `dashboard::keys`; a setting into the one table of `settings`. A new lab is a module in
+//! `proto`, a driver in `net` that reports [`trace::event`]s, a printer in `headless`, and a tab.
+
+rust_i18n::i18n!("assets/locales", fallback = "en");
+
+pub mod cli;
+pub mod settings;
+pub mod words;
+
+/// Bytes and rules. No sockets, no clock, no dice of its own, no screen.
+pub mod proto {
+    pub mod guard;
+    pub mod link;
+    pub mod ping;
+    pub mod stats;
+}
+
+/// What happened, as plain data.
+pub mod trace {
+    pub mod clock;
+    pub mod csv;
+    pub mod escape;
+    pub mod event;
+    pub mod start_error;
+    pub mod tap;
+}
+
+/// Sockets and clocks: drive [`proto`], report to [`trace`].
+pub mod net {
+    mod delay_line;
+    pub mod echo;
+    pub mod os;
+    pub mod pinger;
+    pub mod resolve;
+    pub mod stop;
+}
+
+/// The labs without the dashboard.
+pub mod headless {
+    pub mod echo;
+    pub mod output;
+    pub mod ping;
+}
+
+/// The terminal interface.
+pub mod dashboard {
+    pub mod app;
+    pub mod effects;
+    pub mod keys;
+    pub mod run;
+    mod shell;
+    pub mod terminal;
+    pub mod theme;
+
+    /// One file a tab: state, update, view.
+    pub mod tabs {
+        pub mod ping;
+    }
+
+    pub mod widgets;
+}

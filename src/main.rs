@@ -1,0 +1,301 @@
+//! The `sockscope` command: reads the command line, hands over to a printer or to the dashboard, and answers with an exit code.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::{Instant, SystemTime};
+
+use sockscope::cli::{self, Command, Exit, Invocation, Stream};
+use sockscope::dashboard::app::Setup;
+use sockscope::dashboard::effects::{Labs, PingText};
+use sockscope::dashboard::tabs::ping::PingSetup;
+use sockscope::dashboard::tabs::ping::knobs::{Pace, PaceKind};
+use sockscope::dashboard::{run, terminal};
+use sockscope::headless::output::Format;
+use sockscope::headless::{echo, ping};
+use sockscope::net::echo::EchoConfig;
+use sockscope::net::os;
+use sockscope::net::resolve::{self, Family};
+use sockscope::net::stop::StopRequest;
+use sockscope::proto::guard::Caps;
+use sockscope::proto::ping::{Mode, Plan};
+use sockscope::settings::{EchoSettings, Environment, PingMode, PingPlan, PingSettings, Place};
+use sockscope::trace::clock::Clock;
+use sockscope::words::{Words, phrases};
+
+/// Exit codes: what was asked for was done; it was tried in vain; it could not be tried.
+const DONE: u8 = 0;
+const IN_VAIN: u8 = 1;
+const BAD_USE: u8 = 2;
+
+fn main() -> ExitCode {
+    let clock = Clock::new(Instant::now(), SystemTime::now());
+    terminal::install_panic_hook();
+    let code = match cli::parse(std::env::args_os(), &Environment::of_process()) {
+        Ok(invocation) => carry_out(invocation, clock),
+        Err(exit) => leave(&exit),
+    };
+    ExitCode::from(code)
+}
+
+fn leave(exit: &Exit) -> u8 {
+    // If nobody reads what we say, the exit code still says it.
+    let _ = match exit.to {
+        Stream::Stdout => io::stdout().write_all(exit.text.as_bytes()),
+        Stream::Stderr => io::stderr().write_all(exit.text.as_bytes()),
+    };
+    exit.code
+}
+
+fn complain(text: &str) {
+    let _ = writeln!(io::stderr(), "sockscope: {text}");
+}
+
+fn carry_out(invocation: Invocation, clock: Clock) -> u8 {
+    let words = Words(invocation.lang);
+    match invocation.command {
+        Command::Config => print(invocation.resolved.to_toml(words).as_bytes()),
+        Command::Completions(shell) => print(&cli::completions(shell, words)),
+        Command::ListPresets { format } => finish(echo::list_presets(format, words, io::stdout())),
+        Command::Echo {
+            format,
+            quiet,
+            count,
+        } => run_echo(
+            &invocation.settings.echo,
+            format,
+            quiet,
+            count,
+            words,
+            clock,
+        ),
+        Command::Ping {
+            format,
+            ref csv,
+            family,
+        } => {
+            let csv = match csv.as_deref().map(|path| new_file(path, words)).transpose() {
+                Ok(csv) => csv,
+                Err(complaint) => {
+                    complain(&complaint);
+                    return BAD_USE;
+                }
+            };
+            run_ping(&invocation.settings.ping, format, csv, family, words, clock)
+        }
+        Command::Dashboard => run_dashboard(&invocation, words, clock),
+    }
+}
+
+fn print(bytes: &[u8]) -> u8 {
+    finish(io::stdout().write_all(bytes))
+}
+
+fn finish(result: io::Result<()>) -> u8 {
+    match result {
+        Ok(()) => DONE,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => DONE,
+        Err(error) => {
+            complain(&error.to_string());
+            IN_VAIN
+        }
+    }
+}
+
+/// A file for results: new, so that nothing is overwritten, and private to the user where the system can say so.
+fn new_file(path: &std::path::Path, words: Words) -> Result<std::fs::File, String> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(|error| {
+        let path = path.display();
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            words.fill("ping.file_exists", &[("path", &path)])
+        } else {
+            words.fill("ping.cannot_write", &[("path", &path), ("error", &error)])
+        }
+    })
+}
+
+/// Everything async runs on this one thread; the labs have threads of their own.
+fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+}
+
+fn echo_config(settings: &EchoSettings, count: Option<u64>) -> EchoConfig {
+    EchoConfig {
+        listen: settings.listen,
+        link: settings.link.clone(),
+        // Short enough to be read out in class and typed again.
+        seed: settings
+            .seed
+            .unwrap_or_else(|| u64::from(rand::random::<u32>())),
+        caps: Caps {
+            per_source: settings.rate_cap,
+            total: settings.total_cap,
+        },
+        allow_remote_duplicates: settings.allow_remote_duplicates,
+        count,
+    }
+}
+
+fn run_echo(
+    settings: &EchoSettings,
+    format: Format,
+    quiet: bool,
+    count: Option<u64>,
+    words: Words,
+    clock: Clock,
+) -> u8 {
+    let detail = if quiet {
+        echo::Detail::Quiet
+    } else {
+        echo::Detail::Datagrams
+    };
+    let config = echo_config(settings, count);
+    let result = runtime()
+        .map_err(echo::Failure::Output)
+        .and_then(|runtime| {
+            runtime.block_on(echo::run(
+                config,
+                format,
+                detail,
+                words,
+                clock,
+                io::stdout().lock(),
+            ))
+        });
+    match result {
+        Ok(()) => DONE,
+        Err(echo::Failure::Start(error)) => {
+            phrases::start_error(&error, words)
+                .iter()
+                .for_each(|line| complain(line));
+            IN_VAIN
+        }
+        Err(echo::Failure::Output(error)) => finish(Err(error)),
+        Err(echo::Failure::Socket(error)) => {
+            complain(&words.fill("status.server_died", &[("error", &error)]));
+            IN_VAIN
+        }
+    }
+}
+
+fn text_of(plan: &PingPlan) -> PingText {
+    PingText {
+        plain: plan.plain,
+        size: plan.size.unwrap_or(0),
+    }
+}
+
+fn run_ping(
+    settings: &PingSettings,
+    format: Format,
+    csv: Option<std::fs::File>,
+    family: Family,
+    words: Words,
+    clock: Clock,
+) -> u8 {
+    let plan = settings.plan(Place::Command);
+    let mode = match plan.mode {
+        PingMode::Lab => Mode::Lab { gap: plan.interval },
+        PingMode::Steady => Mode::Steady {
+            interval: plan.interval,
+        },
+    };
+    let mut targets = Vec::new();
+    for target in &plan.targets {
+        match resolve::resolve(target, family) {
+            Ok(address) => targets.push(ping::NamedTarget {
+                name: target.to_string(),
+                address,
+            }),
+            Err(error) => {
+                complain(&words.fill(
+                    "ping.cannot_resolve",
+                    &[("target", target), ("error", &error)],
+                ));
+                return IN_VAIN;
+            }
+        }
+    }
+    let run = ping::PingRun {
+        targets,
+        plan: Plan {
+            mode,
+            count: plan.count,
+            timeout: plan.timeout,
+            text: text_of(&plan).draw(),
+        },
+        clock_step: os::clock_step(),
+        format,
+        csv,
+    };
+    match runtime()
+        .and_then(|runtime| runtime.block_on(ping::run(run, words, clock, io::stdout().lock())))
+    {
+        Ok(true) => DONE,
+        Ok(false) => IN_VAIN,
+        Err(error) => finish(Err(error)),
+    }
+}
+
+fn run_dashboard(invocation: &Invocation, words: Words, clock: Clock) -> u8 {
+    let settings = &invocation.settings;
+    let plan = settings.ping.plan(Place::Dashboard);
+    let kind = match plan.mode {
+        PingMode::Lab => PaceKind::Lab,
+        PingMode::Steady => PaceKind::Steady,
+    };
+    let labs = Labs::new(
+        echo_config(&settings.echo, None),
+        text_of(&plan),
+        Family::Any,
+        clock,
+    );
+    let setup = Setup {
+        lang: invocation.lang,
+        theme: settings.theme,
+        colour: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        ascii: settings.ascii,
+        mouse: settings.mouse,
+        ping: PingSetup {
+            link: settings.echo.link.clone(),
+            targets: plan.targets,
+            pace: Pace {
+                kind,
+                interval: plan.interval,
+                timeout: plan.timeout,
+            },
+            count: plan.count,
+            clock_step: labs.clock_step(),
+        },
+    };
+    let seen = runtime().and_then(|runtime| {
+        runtime.block_on(async {
+            let mut stop = StopRequest::listen()?;
+            run::run(setup, labs, clock, stop.requested()).await
+        })
+    });
+    match seen {
+        Ok(seen) => {
+            let mut lines = Vec::new();
+            for (name, figures) in &seen.targets {
+                lines.extend(ping::summary_lines(name, &figures.summary, words));
+            }
+            print(
+                lines
+                    .iter()
+                    .map(|line| format!("{line}\n"))
+                    .collect::<String>()
+                    .as_bytes(),
+            )
+        }
+        Err(error) => {
+            complain(&words.fill("shell.no_terminal", &[("error", &error)]));
+            IN_VAIN
+        }
+    }
+}

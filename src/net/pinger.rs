@@ -1,0 +1,244 @@
+//! The pinger's socket and clock: drives a [`Session`] and stamps as close to the system calls as a program can.
+//!
+//! One thread a target, which sends at absolute deadlines and waits in receive until the next: handing replies from one thread to another costs
+//! a wake-up on another processor, which takes longer than a loopback round trip. It never draws. Counters are kept here, beside the data path,
+//! and are exact whatever the tap leaves out.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::os::{PingSocket, Received};
+use crate::proto::ping::{Mode, PingEvent, Plan, Session};
+use crate::proto::stats::PingStats;
+use crate::trace::clock::Clock;
+use crate::trace::event::{Event, PingerEvent, TargetId};
+use crate::trace::tap::Tap;
+
+/// The thread looks for orders at least this often.
+const LOOK: Duration = Duration::from_millis(100);
+/// More than UDP over IPv4 can carry.
+const LARGEST_DATAGRAM: usize = 65_535;
+
+/// What a pinger is started with.
+#[derive(Debug, Clone)]
+pub struct PingerConfig {
+    pub id: TargetId,
+    pub target: SocketAddr,
+    pub plan: Plan,
+    /// The clock's smallest step, for the RTO formula.
+    pub clock_step: Duration,
+}
+
+/// A running pinger. Dropping it stops it.
+pub struct Pinger {
+    shared: Arc<Shared>,
+    order: Sender<Order>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    stop: AtomicBool,
+    stats: Mutex<PingStats>,
+}
+
+impl Shared {
+    fn stats(&self) -> MutexGuard<'_, PingStats> {
+        self.stats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a running pinger can be told.
+enum Order {
+    SetPace { mode: Mode, timeout: Duration },
+    Finish,
+}
+
+impl Pinger {
+    /// Opens a socket and starts to ping. An error is that of opening the socket.
+    pub fn start(config: PingerConfig, clock: Clock, tap: Tap) -> std::io::Result<Self> {
+        let socket = PingSocket::open(config.target)?;
+        let started = PingerEvent::Started {
+            local: socket.local_addr()?,
+            target: config.target,
+        };
+        tap.push(Event::Ping {
+            target: config.id,
+            event: started,
+        });
+        let shared = Arc::new(Shared {
+            stop: AtomicBool::new(false),
+            stats: Mutex::new(PingStats::new(config.clock_step)),
+        });
+        let (order, orders) = mpsc::channel();
+        let session = Session::new(config.plan.clone(), clock.at(Instant::now()));
+        let driver = Driver {
+            config,
+            clock,
+            tap,
+            socket,
+            shared: shared.clone(),
+            session,
+            orders,
+        };
+        let thread = std::thread::Builder::new()
+            .name("ping".to_owned())
+            .spawn(move || driver.run())?;
+        Ok(Self {
+            shared,
+            order,
+            thread: Some(thread),
+        })
+    }
+
+    /// Changes pace and timeout from now on.
+    pub fn set_pace(&self, mode: Mode, timeout: Duration) {
+        // A pinger that has ended has no pace to change.
+        let _ = self.order.send(Order::SetPace { mode, timeout });
+    }
+
+    /// Sends nothing more, but still waits for what is in flight; then it ends by itself.
+    pub fn finish(&self) {
+        let _ = self.order.send(Order::Finish);
+    }
+
+    /// Reads its exact statistics under a short lock.
+    pub fn with_stats<T>(&self, read: impl FnOnce(&PingStats) -> T) -> T {
+        read(&self.shared.stats())
+    }
+
+    /// Tells its thread to stop, without waiting for it.
+    pub fn tell_to_stop(&self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Stops it at once and waits for its thread.
+    pub fn stop(&mut self) {
+        self.tell_to_stop();
+        if let Some(thread) = self.thread.take() {
+            // A panic in the thread has been reported by the panic hook.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Pinger {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Everything the pinger's thread owns.
+struct Driver {
+    config: PingerConfig,
+    clock: Clock,
+    tap: Tap,
+    socket: PingSocket,
+    shared: Arc<Shared>,
+    session: Session,
+    orders: Receiver<Order>,
+}
+
+impl Driver {
+    fn run(mut self) {
+        let mut buffer = vec![0; LARGEST_DATAGRAM];
+        while !self.shared.stop.load(Ordering::Relaxed) && !self.session.is_finished() {
+            while let Ok(order) = self.orders.try_recv() {
+                self.obey(order);
+            }
+            self.send_what_is_due();
+            self.session.handle_timeout(self.now());
+            self.report();
+            let due = [self.session.next_send(), self.session.poll_timeout()]
+                .into_iter()
+                .flatten()
+                .min();
+            let wait = due.map_or(LOOK, |at| at.saturating_sub(self.now()).min(LOOK));
+            if let Err(error) = self.receive(&mut buffer, wait) {
+                let event = PingerEvent::Failed {
+                    error: error.to_string(),
+                };
+                self.tap.push(Event::Ping {
+                    target: self.config.id,
+                    event,
+                });
+                break;
+            }
+        }
+        self.report();
+    }
+
+    fn now(&self) -> Duration {
+        self.clock.at(Instant::now())
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::SetPace { mode, timeout } => self.session.set_pace(mode, timeout, self.now()),
+            Order::Finish => self.session.stop(),
+        }
+    }
+
+    fn send_what_is_due(&mut self) {
+        if let Some((seq, datagram)) = self.session.poll_transmit(self.now()) {
+            let at = self.now();
+            match self.socket.send(&datagram) {
+                Ok(()) => self.session.handle_sent(seq, datagram, at),
+                Err(error) => self.session.handle_send_failure(seq, at, error.to_string()),
+            }
+        }
+    }
+
+    /// Takes in one thing from the socket, if it comes in time.
+    fn receive(&mut self, buffer: &mut [u8], wait: Duration) -> std::io::Result<()> {
+        match self.socket.receive(buffer, wait)? {
+            Received::Nothing => {}
+            Received::Datagram {
+                len,
+                from,
+                at,
+                kernel_at,
+            } => {
+                let is_target = same_endpoint(from, self.config.target);
+                self.session.handle_datagram(
+                    &buffer[..len],
+                    from,
+                    is_target,
+                    self.clock.at(at),
+                    kernel_at,
+                );
+            }
+            Received::SentStamp { index, kernel_at } => {
+                self.session.handle_sent_stamp(index, kernel_at)
+            }
+            Received::Refused { datagram } => {
+                self.session.handle_refused(datagram.as_deref(), self.now())
+            }
+        }
+        Ok(())
+    }
+
+    fn report(&mut self) {
+        let target = self.config.id;
+        let mut stats = self.shared.stats();
+        let session = &mut self.session;
+        let events = std::iter::from_fn(|| session.poll())
+            .inspect(|event: &PingEvent| event.count(&mut stats));
+        let events: Vec<_> = events
+            .map(|event| Event::Ping {
+                target,
+                event: PingerEvent::Ping(event),
+            })
+            .collect();
+        drop(stats);
+        self.tap.push_all(events);
+    }
+}
+
+/// Whether a datagram from `from` comes from the target: the same address, though a link-local one may come back with its scope filled in.
+fn same_endpoint(from: SocketAddr, target: SocketAddr) -> bool {
+    from.port() == target.port() && from.ip().to_canonical() == target.ip().to_canonical()
+}

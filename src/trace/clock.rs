@@ -1,0 +1,69 @@
+//! The program's one clock: monotonic time since an origin, and the wall time of that origin.
+//!
+//! Labs stamp with [`Instant`]s, which never jump; people and files want the time of day. Both views of one moment come from here. A step of the
+//! system's clock while the program runs does not move the time line.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use chrono::{DateTime, Local, SecondsFormat, Utc};
+
+/// The origin of all times in events. Copies share it.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    origin: Instant,
+    wall: SystemTime,
+}
+
+impl Clock {
+    /// A clock whose origin is `origin`, which the wall clock called `wall`.
+    pub fn new(origin: Instant, wall: SystemTime) -> Self {
+        Self { origin, wall }
+    }
+
+    /// Time since the origin; zero for a moment before it.
+    pub fn at(&self, instant: Instant) -> Duration {
+        instant.saturating_duration_since(self.origin)
+    }
+
+    /// The instant that lies `at` after the origin.
+    pub fn instant(&self, at: Duration) -> Instant {
+        self.origin + at
+    }
+
+    /// Wall time in UTC with microseconds, RFC 3339: for programs.
+    pub fn rfc3339(&self, at: Duration) -> String {
+        DateTime::<Utc>::from(self.wall + at).to_rfc3339_opts(SecondsFormat::Micros, true)
+    }
+
+    /// Local wall time as `20:15:03.114`: for people.
+    pub fn time_of_day(&self, at: Duration) -> String {
+        DateTime::<Local>::from(self.wall + at)
+            .format("%H:%M:%S%.3f")
+            .to_string()
+    }
+
+    /// Local wall time as `20:15:03`.
+    pub fn time_of_day_in_seconds(&self, at: Duration) -> String {
+        DateTime::<Local>::from(self.wall + at)
+            .format("%H:%M:%S")
+            .to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wall_time_is_the_origin_plus_the_monotonic_time() {
+        let origin = Instant::now();
+        let clock = Clock::new(
+            origin,
+            SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
+        );
+        let at = clock.at(origin + Duration::from_micros(1_500_001));
+        assert_eq!(clock.rfc3339(at), "2023-11-14T22:13:21.500001Z");
+        assert_eq!(clock.instant(at), origin + Duration::from_micros(1_500_001));
+        assert_eq!(clock.at(origin - Duration::from_secs(1)), Duration::ZERO);
+    }
+}

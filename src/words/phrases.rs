@@ -1,0 +1,242 @@
+//! Numbers and verdicts as people read them, in their language: what screens and printed lines share.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use super::Words;
+use crate::proto::guard::Refusal;
+use crate::proto::link::{Leg, LegSettings, Rate, SpecError, Why, format_duration};
+use crate::trace::event::Ruling;
+use crate::trace::start_error::{Reason, StartError, Transport};
+
+/// Stands where there is nothing to say. Never 0.
+pub const NOTHING: &str = "-";
+
+/// A time with three significant digits or more and its unit: `213 µs`, `4.21 ms`, `1.204 s`.
+pub fn time(duration: Duration) -> String {
+    let nanos = duration.as_nanos() as f64;
+    match nanos {
+        n if n < 1e3 => format!("{n:.0} ns"),
+        n if n < 1e5 => format!("{:.1} µs", n / 1e3),
+        n if n < 1e6 => format!("{:.0} µs", n / 1e3),
+        n if n < 1e7 => format!("{:.2} ms", n / 1e6),
+        n if n < 1e8 => format!("{:.1} ms", n / 1e6),
+        n if n < 1e9 => format!("{:.0} ms", n / 1e6),
+        n => format!("{:.3} s", n / 1e9),
+    }
+}
+
+/// A time, or a dash.
+pub fn time_or_nothing(duration: Option<Duration>) -> String {
+    duration.map_or_else(|| NOTHING.to_owned(), time)
+}
+
+/// A round-trip time always in milliseconds, so that a column of them compares at a glance; below the clock's smallest step it says so instead
+/// of 0.
+pub fn rtt(rtt: Duration, clock_step: Duration) -> String {
+    if rtt < clock_step {
+        return format!("< {}", time(clock_step));
+    }
+    let millis = rtt.as_secs_f64() * 1e3;
+    if millis < 10.0 {
+        format!("{millis:.3} ms")
+    } else {
+        format!("{millis:.1} ms")
+    }
+}
+
+/// A share as a percentage with one decimal.
+pub fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+/// A share, or a dash.
+pub fn percent_or_nothing(share: Option<f64>) -> String {
+    share.map_or_else(|| NOTHING.to_owned(), percent)
+}
+
+/// An interval of shares: `[30.5–44.8]`, in percent.
+pub fn interval(interval: Option<(f64, f64)>) -> String {
+    interval.map_or_else(String::new, |(low, high)| {
+        format!("[{:.1}–{:.1}]", low * 100.0, high * 100.0)
+    })
+}
+
+/// Microseconds as the summary has them, as a time.
+pub fn micros(micros: Option<f64>) -> String {
+    time_or_nothing(micros.map(|us| Duration::from_nanos((us * 1e3).round().max(0.0) as u64)))
+}
+
+/// What the server did with a datagram, with its reason.
+pub fn ruling(ruling: &Ruling, words: Words) -> String {
+    match ruling {
+        Ruling::Replied => words.t("ruling.replied").into_owned(),
+        Ruling::Lost {
+            leg: Leg::Request,
+            why: cause,
+        } => words.fill("ruling.request_lost", &[("why", &why(*cause, words))]),
+        Ruling::Lost {
+            leg: Leg::Reply,
+            why: cause,
+        } => words.fill("ruling.reply_lost", &[("why", &why(*cause, words))]),
+        Ruling::QueueFull { leg: Leg::Request } => {
+            words.t("ruling.request_queue_full").into_owned()
+        }
+        Ruling::QueueFull { leg: Leg::Reply } => words.t("ruling.reply_queue_full").into_owned(),
+        Ruling::Refused(refused) => {
+            words.fill("ruling.refused", &[("why", &refusal(*refused, words))])
+        }
+    }
+}
+
+/// Why a datagram was lost.
+pub fn why(why: Why, words: Words) -> String {
+    match why {
+        Why::LabDraw(draw) => words.fill("why.lab_draw", &[("draw", &draw)]),
+        Why::Random => words.t("why.random").into_owned(),
+        Why::BadState => words.t("why.bad_state").into_owned(),
+        Why::GoodState => words.t("why.good_state").into_owned(),
+        Why::Burst => words.t("why.burst").into_owned(),
+        Why::Isolated => words.t("why.isolated").into_owned(),
+        Why::Pattern { position } => words.fill("why.pattern", &[("position", &position)]),
+    }
+}
+
+/// Why a datagram was refused.
+pub fn refusal(refusal: Refusal, words: Words) -> String {
+    match refusal {
+        Refusal::LoopPort(port) => words.fill("refusal.loop_port", &[("port", &port)]),
+        Refusal::OwnAddress => words.t("refusal.own_address").into_owned(),
+        Refusal::SourceRate => words.t("refusal.source_rate").into_owned(),
+        Refusal::TotalRate => words.t("refusal.total_rate").into_owned(),
+    }
+}
+
+/// What one leg of the link does, in one line.
+pub fn leg(leg: &LegSettings, words: Words) -> String {
+    let mut parts = Vec::new();
+    let mut part = |key: &str, value: &dyn Display| parts.push(format!("{} {value}", words.t(key)));
+    if !leg.loss.is_none() {
+        part(
+            "knob.loss",
+            &format_args!("{} ({})", leg.loss, percent(leg.loss.rate())),
+        );
+    }
+    if !leg.delay.is_none() {
+        part("knob.delay", &leg.delay);
+    }
+    for (key, chance) in [
+        ("knob.duplicate", leg.duplicate),
+        ("knob.reorder", leg.reorder),
+        ("knob.corrupt", leg.corrupt),
+    ] {
+        if chance.get() > 0.0 {
+            part(key, &chance);
+        }
+    }
+    if leg.rate != Rate::Unlimited {
+        part("knob.rate", &leg.rate);
+    }
+    if parts.is_empty() {
+        words.t("leg.nothing").into_owned()
+    } else {
+        parts.join(" · ")
+    }
+}
+
+/// What was wrong with a text in the link's notation, and what would be right.
+pub fn spec_error(error: &SpecError, words: Words) -> String {
+    let args = error.args();
+    let values: Vec<(&str, &dyn Display)> = args
+        .iter()
+        .map(|(name, value)| (*name, value as &dyn Display))
+        .collect();
+    words.fill(&format!("settings.spec.{}", error.key()), &values)
+}
+
+/// Why a lab could not start, and what to do about it: one line each.
+pub fn start_error(error: &StartError, words: Words) -> Vec<String> {
+    let address = &error.address;
+    let what = match &error.reason {
+        Reason::PortTaken { .. } => words.fill("start.port_taken", &[("address", address)]),
+        Reason::NoPermission => words.fill(
+            "start.no_permission",
+            &[("address", address), ("port", &address.port())],
+        ),
+        Reason::NotOurAddress => words.fill("start.not_our_address", &[("address", &address.ip())]),
+        Reason::Other => words.fill(
+            "start.other",
+            &[("address", address), ("error", &error.error)],
+        ),
+    };
+    let mut lines = vec![what];
+    if let Reason::PortTaken { holder, finder } = &error.reason {
+        lines.push(match holder {
+            Some(holder) => words.fill(
+                "start.holder",
+                &[
+                    (
+                        "name",
+                        &crate::trace::escape::escape_hostile(holder.name.as_bytes()),
+                    ),
+                    ("pid", &holder.pid),
+                ],
+            ),
+            None => {
+                let transport = match error.transport {
+                    Transport::Udp => "UDP",
+                    Transport::Tcp => "TCP",
+                };
+                words.fill(
+                    "start.finder",
+                    &[("command", finder), ("transport", &transport)],
+                )
+            }
+        });
+    }
+    lines
+}
+
+/// A duration as it is typed: `200ms`.
+pub fn setting(duration: Duration) -> String {
+    format_duration(duration)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_keep_three_digits_and_a_unit() {
+        let cases = [
+            (0, "0 ns"),
+            (41, "41 ns"),
+            (21_300, "21.3 µs"),
+            (213_000, "213 µs"),
+            (4_210_000, "4.21 ms"),
+            (42_100_000, "42.1 ms"),
+            (421_000_000, "421 ms"),
+            (1_204_000_000, "1.204 s"),
+        ];
+        for (nanos, expected) in cases {
+            assert_eq!(time(Duration::from_nanos(nanos)), expected);
+        }
+    }
+
+    #[test]
+    fn a_round_trip_below_the_clock_step_is_never_zero() {
+        let step = Duration::from_nanos(41);
+        assert_eq!(rtt(Duration::ZERO, step), "< 41 ns");
+        assert_eq!(rtt(Duration::from_micros(213), step), "0.213 ms");
+        assert_eq!(rtt(Duration::from_millis(1204), step), "1204.0 ms");
+    }
+
+    #[test]
+    fn nothing_to_say_is_a_dash() {
+        assert_eq!(percent_or_nothing(None), "-");
+        assert_eq!(time_or_nothing(None), "-");
+        assert_eq!(micros(None), "-");
+        assert_eq!(percent_or_nothing(Some(0.374)), "37.4 %");
+        assert_eq!(interval(Some((0.305, 0.448))), "[30.5–44.8]");
+    }
+}

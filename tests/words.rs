@@ -1,0 +1,103 @@
+//! The keys in the sources and the keys in the locale files are the same: none is looked up that no file has, and
+//! none is kept that nothing looks up.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Keys that the sources put together from parts, by what they begin with.
+const DYNAMIC: [&str; 2] = [
+    // Help is looked up by the name of each command and flag; the tests of cli/text.rs check that all of it is there.
+    "cli.",
+    // Errors in the notation of the link have their own keys; the tests of settings/error.rs go through them.
+    "settings.spec.",
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The Rust files below a folder with their texts.
+fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("src can be read") {
+        let path = entry.expect("src can be read").path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).expect("sources are UTF-8");
+            found.push((path, text));
+        }
+    }
+    found
+}
+
+/// The keys of the locale files, in whichever language they are.
+fn locale_keys() -> BTreeSet<String> {
+    let folder = root().join("assets/locales");
+    let folder = folder.to_str().expect("the checkout has a UTF-8 path");
+    let locales =
+        rust_i18n::try_load_locales(folder, |_| false, true).expect("the locale files are valid");
+    locales
+        .into_values()
+        .flat_map(|texts| texts.into_keys())
+        .collect()
+}
+
+/// The literals that a text hands to `t` and `fill`, with the number of their line.
+fn looked_up(text: &str) -> Vec<(usize, &str)> {
+    let mut keys = Vec::new();
+    for call in [".t(", ".fill("] {
+        for (at, _) in text.match_indices(call) {
+            let argument = text[at + call.len()..].trim_start();
+            let literal = argument
+                .strip_prefix('"')
+                .and_then(|rest| rest.split_once('"'));
+            if let Some((key, _)) = literal {
+                keys.push((1 + text[..at].matches('\n').count(), key));
+            }
+        }
+    }
+    keys
+}
+
+#[test]
+fn every_key_looked_up_is_in_a_locale_file() {
+    let known = locale_keys();
+    let mut missing = Vec::new();
+    let mut seen = 0;
+    for (path, text) in sources(&root().join("src")) {
+        for (line, key) in looked_up(&text) {
+            seen += 1;
+            if !known.contains(key) {
+                missing.push(format!("{}:{line}: {key}", path.display()));
+            }
+        }
+    }
+    assert!(seen > 0, "no key was found in the sources");
+    assert!(
+        missing.is_empty(),
+        "no locale file has\n{}",
+        missing.join("\n")
+    );
+}
+
+#[test]
+fn every_key_in_a_locale_file_is_looked_up() {
+    let sources = sources(&root().join("src"));
+    let unused: Vec<String> = locale_keys()
+        .into_iter()
+        .filter(|key| !DYNAMIC.iter().any(|prefix| key.starts_with(prefix)))
+        .filter(|key| {
+            let literal = format!("\"{key}\"");
+            !sources.iter().any(|(_, text)| text.contains(&literal))
+        })
+        .collect();
+    assert!(unused.is_empty(), "nothing looks up\n{}", unused.join("\n"));
+}
+
+#[test]
+fn keys_are_found_wherever_a_call_is_wrapped() {
+    let text = "words.t(\"a.b\");\nlet x = words\n    .fill(\n        \"c.d\",\n        &[],\n    ) + words.t(key);";
+    assert_eq!(looked_up(text), [(1, "a.b"), (3, "c.d")]);
+}
