@@ -48,6 +48,8 @@ pub async fn run(
             draw(&mut app, &mut labs, &mut screen, now())?;
             drawn_at = Some(Instant::now());
             changed = false;
+            #[cfg(debug_assertions)]
+            super::terminal::panic_if_asked();
         }
         let tick = app.next_tick().map(|at| clock.instant(at));
         let wake = if changed {

@@ -149,3 +149,18 @@ fn save_report(report: &str) -> io::Result<PathBuf> {
     file.write_all(report.as_bytes())?;
     Ok(path)
 }
+
+/// For the tests of the real program: panics where `FORCE_PANIC` says, on the dashboard's thread (`dashboard`) or on another (`thread`). Not part of
+/// a release.
+#[cfg(debug_assertions)]
+pub fn panic_if_asked() {
+    match std::env::var("FORCE_PANIC").as_deref() {
+        Ok("dashboard") => panic!("asked for by FORCE_PANIC"),
+        Ok("thread") => {
+            let thread = std::thread::spawn(|| panic!("asked for by FORCE_PANIC"));
+            // The hook ends the program before this returns.
+            let _ = thread.join();
+        }
+        _ => {}
+    }
+}
