@@ -131,7 +131,7 @@ fn echo_config(settings: &EchoSettings, count: Option<u64>) -> EchoConfig {
         // Short enough to be read out in class and typed again.
         seed: settings
             .seed
-            .unwrap_or_else(|| u64::from(rand::random::<u32>())),
+            .unwrap_or_else(|| u64::from(rand::random::<u16>())),
         caps: Caps {
             per_source: settings.rate_cap,
             total: settings.total_cap,

@@ -33,6 +33,8 @@ pub struct Theme {
     pub expected: Style,
     /// The confidence band.
     pub band: Style,
+    /// The bars of the rolling loss: under lines, so not too bright.
+    pub bars: Style,
     /// One for each target, in turn.
     pub series: [Style; 6],
 }
@@ -70,6 +72,7 @@ impl Theme {
             in_flight: plain.fg(Color::DarkGray),
             expected: plain.fg(Color::Yellow),
             band: plain.fg(Color::Blue),
+            bars: plain.fg(Color::Red),
             series: [
                 plain.fg(Color::Green),
                 plain.fg(Color::LightBlue),
@@ -98,7 +101,8 @@ impl Theme {
             refused: plain.fg(Color::Indexed(90)),
             in_flight: plain.fg(Color::Indexed(245)),
             expected: plain.fg(Color::Indexed(130)),
-            band: plain.fg(Color::Indexed(110)),
+            band: plain.fg(Color::Indexed(25)),
+            bars: plain.fg(Color::Indexed(217)),
             series: [
                 plain.fg(Color::Indexed(28)),
                 plain.fg(Color::Indexed(26)),
@@ -129,6 +133,7 @@ impl Theme {
             in_flight: plain,
             expected: bold.fg(Color::LightYellow),
             band: plain.fg(Color::LightBlue),
+            bars: plain.fg(Color::Red),
             series: [
                 bold.fg(Color::LightGreen),
                 bold.fg(Color::LightCyan),
@@ -164,7 +169,8 @@ impl Theme {
             refused: plain.fg(PURPLE).add_modifier(Modifier::BOLD),
             in_flight: plain.fg(Color::Indexed(246)),
             expected: plain.fg(ORANGE),
-            band: plain.fg(BLUE),
+            band: plain.fg(SKY),
+            bars: plain.fg(Color::Indexed(130)),
             series: [
                 plain.fg(SKY),
                 plain.fg(ORANGE),
@@ -198,6 +204,7 @@ impl Theme {
             in_flight: dimmed,
             expected: bare(self.expected),
             band: dimmed,
+            bars: bare(self.bars),
             series: self.series.map(bare),
         }
     }

@@ -10,7 +10,7 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
-use super::history::Drawn;
+use super::history::{Drawn, LossColumn};
 use super::lists;
 use super::model::{MarkKind, ServerState, TargetState};
 use super::view::{Scene, Title, frame, share, span_text};
@@ -34,7 +34,10 @@ const LOG_MIN: f64 = 0.01;
 /// The part of the time line shown, cut into the plot's columns at whole multiples of a column's width: as time goes by the picture moves by
 /// whole columns instead of shimmering.
 struct TimeWindow {
+    /// As far as it lies after the clock's origin.
     range: Range<Duration>,
+    /// In seconds since the origin; begins before it while the program is young.
+    seconds: Range<f64>,
     columns: u16,
 }
 
@@ -43,43 +46,59 @@ impl TimeWindow {
         let columns = inside.width.saturating_sub(GUTTER).max(1);
         let column = (tab.viewport.span() / u32::from(columns)).as_nanos().max(1);
         let end = (tab.viewport.end(scene.now).as_nanos() / column + 1) * column;
-        let start = end.saturating_sub(column * u128::from(columns));
+        let width = column * u128::from(columns);
         let at = |nanos: u128| Duration::from_nanos(nanos as u64);
+        let seconds = |nanos: u128| nanos as f64 / 1e9;
         Self {
-            range: at(start)..at(start + column * u128::from(columns)),
+            range: at(end.saturating_sub(width))..at(end),
+            seconds: seconds(end) - seconds(width)..seconds(end),
             columns,
         }
     }
 
-    fn seconds(&self) -> Range<f64> {
-        self.range.start.as_secs_f64()..self.range.end.as_secs_f64()
-    }
-
-    /// Labels under the plot, right to left: `now`, then every quarter.
+    /// Labels under the plot: one a quarter, the last of them `now` when the window moves with the time.
     fn ticks(&self, tab: &PingTab, scene: &Scene) -> Vec<(f64, String)> {
-        let Range { start, end } = self.seconds();
+        let Range { start, end } = self.seconds;
         let follows = tab.viewport.end.is_none();
-        let quarters = if self.columns >= 60 { 4 } else { 2 };
-        (0..=quarters)
+        let parts = if self.columns >= 60 { 4 } else { 2 };
+        (0..=parts)
             .map(|part| {
-                let x = start + (end - start) * f64::from(part) / f64::from(quarters);
-                let at = Duration::from_secs_f64(x);
+                let ago = (end - start) * f64::from(parts - part) / f64::from(parts);
+                let x = end - ago;
                 let label = match tab.time_axis {
-                    TimeAxis::Wall => scene.clock.time_of_day_in_seconds(at),
-                    TimeAxis::Relative if part == quarters && follows => {
+                    TimeAxis::Wall if x < 0.0 => String::new(),
+                    TimeAxis::Wall => scene
+                        .clock
+                        .time_of_day_in_seconds(Duration::from_secs_f64(x)),
+                    TimeAxis::Relative if part == parts && follows => {
                         scene.look.words.t("chart.now").into_owned()
                     }
                     TimeAxis::Relative => {
-                        let ago = scene.now.as_secs_f64() - x;
-                        format!(
-                            "-{}",
-                            span_text(Duration::from_secs_f64(ago.max(0.0).round()))
-                        )
+                        let ago = if follows {
+                            ago
+                        } else {
+                            (scene.now.as_secs_f64() - x).max(0.0)
+                        };
+                        format!("-{}", ago_text(ago))
                     }
                 };
                 (x, label)
             })
             .collect()
+    }
+}
+
+/// How long ago, as short as it can be told: `7.5 s`, `2 min`, `1.5 h`.
+fn ago_text(seconds: f64) -> String {
+    let number = |value: f64| {
+        let text = format!("{value:.1}");
+        text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
+    };
+    match seconds {
+        s if s < 120.0 => format!("{} s", number(s)),
+        s if s < 7_200.0 => format!("{} min", number(s / 60.0)),
+        s if s < 172_800.0 => format!("{} h", number(s / 3_600.0)),
+        s => format!("{} d", number(s / 86_400.0)),
     }
 }
 
@@ -209,7 +228,7 @@ pub fn draw_rtt(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer:
         .collect();
     let ticks = window.ticks(tab, scene);
     let labels = mark_labels(tab, look.words);
-    let chart = TimeChart::new(window.seconds(), y_scale(tab, &window.range))
+    let chart = TimeChart::new(window.seconds.clone(), y_scale(tab, &window.range))
         .glyphs(look.glyphs)
         .gutter(GUTTER)
         .axis_style(look.theme.border, look.theme.dim)
@@ -219,7 +238,7 @@ pub fn draw_rtt(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer:
         .strikes(&strikes)
         .rules(&rules);
     let marks = marks(&labels, look.theme.accent);
-    draw_with_cursor(chart.marks(&marks), tab, scene, inside, buffer);
+    draw_with_cursor(chart.marks(&marks), tab, inside, buffer);
     foot(tab, scene, area, buffer);
 }
 
@@ -276,7 +295,8 @@ pub fn draw_loss(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer
     let ticks = window.ticks(tab, scene);
     let labels = mark_labels(tab, look.words);
     let marks = marks(&labels, look.theme.accent);
-    let chart = TimeChart::new(window.seconds(), YScale::Linear { max: 1.0 })
+    let loss_max = loss_scale(&columns, expected_loss(tab));
+    let chart = TimeChart::new(window.seconds.clone(), YScale::Linear { max: loss_max })
         .glyphs(look.glyphs)
         .gutter(GUTTER)
         .axis_style(look.theme.border, look.theme.dim)
@@ -284,7 +304,7 @@ pub fn draw_loss(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer
         .x_ticks(&ticks)
         .bars(Bars {
             values: &bars,
-            style: look.theme.bad,
+            style: look.theme.bars,
         })
         .band(Band {
             values: &band,
@@ -293,16 +313,20 @@ pub fn draw_loss(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer
         .series(&series)
         .rules(&rules)
         .marks(&marks);
-    draw_with_cursor(chart, tab, scene, inside, buffer);
+    draw_with_cursor(chart, tab, inside, buffer);
 }
 
-fn draw_with_cursor(
-    chart: TimeChart,
-    tab: &PingTab,
-    scene: &Scene,
-    inside: Rect,
-    buffer: &mut Buffer,
-) {
+/// The least of a few round shares over everything the loss chart shows: 36 % should not lie flat under an empty upper half.
+fn loss_scale(columns: &[LossColumn], expected: Option<f64>) -> f64 {
+    const TOPS: [f64; 6] = [0.05, 0.1, 0.2, 0.5, 0.75, 1.0];
+    let shown = columns
+        .iter()
+        .flat_map(|column| [column.rolling, column.interval.1]);
+    let highest = shown.chain(expected).fold(0.0, f64::max);
+    TOPS.into_iter().find(|top| *top > highest).unwrap_or(1.0)
+}
+
+fn draw_with_cursor(chart: TimeChart, tab: &PingTab, inside: Rect, buffer: &mut Buffer) {
     let chart = match tab.viewport.cursor {
         Some(at) => chart.cursor(
             at.as_secs_f64(),
@@ -311,7 +335,6 @@ fn draw_with_cursor(
         None => chart,
     };
     chart.render(inside, buffer);
-    let _ = scene;
 }
 
 /// The upper half of a zoomed chart: its number in digits for the back row. Returns what is left for the chart.
@@ -339,11 +362,11 @@ fn link_loss(link: &LinkSettings) -> f64 {
     round_trip_rate(link.request.loss.rate(), link.reply.loss.rate())
 }
 
-fn rtt_title(tab: &PingTab, focused: bool, scene: &Scene) -> Line<'static> {
+fn rtt_title<'a>(tab: &PingTab, focused: bool, scene: &Scene<'a>) -> Title<'a> {
     let words = scene.look.words;
     let mut title = Title::new(scene.look, words.t("panel.rtt").into_owned(), focused);
     let Some(target) = tab.front() else {
-        return title.line();
+        return title;
     };
     if tab.shown().targets.len() > 1 {
         let sign = scene.look.signs.target(tab.front);
@@ -353,7 +376,7 @@ fn rtt_title(tab: &PingTab, focused: bool, scene: &Scene) -> Line<'static> {
         );
     }
     let Some(figures) = &target.figures else {
-        return title.line();
+        return title;
     };
     let rtt = &figures.summary.rtt_us;
     title = title
@@ -364,19 +387,18 @@ fn rtt_title(tab: &PingTab, focused: bool, scene: &Scene) -> Line<'static> {
         .figure("p50", &phrases::micros(rtt.p50))
         .figure("p95", &phrases::micros(rtt.p95))
         .figure("p99", &phrases::micros(rtt.p99))
-        .figure(&words.t("stat.max"), &phrases::micros(rtt.max))
         .figure(
             &words.t("stat.jitter_rfc"),
             &phrases::micros(figures.summary.jitter_us.rfc3550),
         );
-    title.line()
+    title
 }
 
-fn loss_title(tab: &PingTab, focused: bool, scene: &Scene) -> Line<'static> {
+fn loss_title<'a>(tab: &PingTab, focused: bool, scene: &Scene<'a>) -> Title<'a> {
     let words = scene.look.words;
     let mut title = Title::new(scene.look, words.t("panel.loss").into_owned(), focused);
     let Some(figures) = tab.front().and_then(|target| target.figures.as_ref()) else {
-        return title.line();
+        return title;
     };
     if let Some(window) = figures.window {
         title = title.figure(
@@ -396,7 +418,7 @@ fn loss_title(tab: &PingTab, focused: bool, scene: &Scene) -> Line<'static> {
     if let Some(set) = expected_loss(tab) {
         title = title.figure(&words.t("stat.set"), &phrases::percent(set));
     }
-    title.line()
+    title
 }
 
 /// The line under the RTT chart: what the cursor reads, the scale, the time span.

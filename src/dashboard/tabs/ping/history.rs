@@ -236,11 +236,12 @@ impl History {
         true
     }
 
-    /// Pings lost on each leg, as far as the server told, among the rows kept.
+    /// Lost pings by the leg on which the server says it dropped them, among the rows kept.
     pub fn lost_on(&self, leg: Leg) -> u64 {
-        let on_leg = |row: &&Row| match row.server.map(|server| server.ruling) {
-            Some(Ruling::Lost { leg: l, .. } | Ruling::QueueFull { leg: l }) => l == leg,
-            _ => false,
+        let on_leg = |row: &&Row| {
+            row.record.outcome == Outcome::Lost
+                && matches!(row.server.map(|server| server.ruling),
+                    Some(Ruling::Lost { leg: l, .. } | Ruling::QueueFull { leg: l }) if l == leg)
         };
         self.rows.iter().filter(on_leg).count() as u64
     }

@@ -1,5 +1,7 @@
 //! The lower panel: our pings with both ends' words, the server's datagrams, its clients, and the two histograms.
 
+use std::time::Duration;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Constraint::{Fill, Length};
 use ratatui::layout::{Layout, Rect};
@@ -8,7 +10,6 @@ use ratatui::widgets::{StatefulWidget, Widget};
 
 use super::charts::{self, outcome_key};
 use super::history::Row;
-use super::model::PingModel;
 use super::view::{Scene, Title, frame};
 use super::{LowerView, PingTab};
 use crate::dashboard::widgets::histogram::{Bin, CountScale, Histogram};
@@ -16,12 +17,14 @@ use crate::dashboard::widgets::list::{Column, Rows, Table, Width};
 use crate::dashboard::widgets::strip::strip;
 use crate::dashboard::widgets::text::{self, Align};
 use crate::proto::link::Leg;
-use crate::proto::ping::{Outcome, PingRecord};
+use crate::proto::ping::PingRecord;
 use crate::proto::stats::LONGEST_RUN_BIN;
 use crate::trace::escape::escape_hostile;
 use crate::trace::event::{ClientCounts, EchoDatagram, Ruling};
 use crate::words::phrases;
 
+/// Below this width a row of the list leaves out its picture.
+const NARROW: u16 = 72;
 /// Run lengths with a bar of their own; longer runs share the last.
 const RUN_BARS: usize = 10;
 
@@ -90,22 +93,25 @@ fn list_title<'a>(
 
 fn draw_pings(tab: &mut PingTab, focused: bool, scene: &Scene, area: Rect, buffer: &mut Buffer) {
     let look = scene.look;
-    let mut title = Title::new(look, look.words.t("panel.pings").into_owned(), focused).line();
-    let room = usize::from(area.width).saturating_sub(text::line_width(&title) + 10);
+    let title = Title::new(look, look.words.t("panel.pings").into_owned(), focused);
+    let room = usize::from(area.width).saturating_sub(title.width() + 8);
     let outcomes = tab
         .outcomes()
         .map(|outcome| (look.signs.outcome(outcome), look.theme.outcome(outcome)));
     let strip = strip(outcomes, room.min(120));
-    title.push_span(Span::raw("  "));
-    title.spans.extend(strip.spans);
+    let title = list_title(
+        title.append(strip),
+        tab.shown().left_out,
+        tab.pings.is_following(),
+        scene,
+    );
     let inside = frame(title, focused, scene, area, buffer);
     let mut state = tab.pings.clone();
     let clock_step = tab.clock_step;
+    let narrow = inside.width < NARROW;
     if let Some(target) = tab.front() {
         let history = &target.history;
         let last = history.len();
-        let model = tab.shown();
-        let own = model.is_own_server(target);
         let id = |row: usize| {
             history
                 .row_at(last - 1 - row)
@@ -114,30 +120,20 @@ fn draw_pings(tab: &mut PingTab, focused: bool, scene: &Scene, area: Rect, buffe
         let cells = |row: usize| {
             history
                 .row_at(last - 1 - row)
-                .map(|row| ping_cells(row, own, clock_step, scene))
+                .map(|row| ping_cells(row, narrow, clock_step, scene))
                 .unwrap_or_default()
         };
+        let [time, number, rtt] = if narrow { [8, 6, 10] } else { [12, 7, 12] };
+        let column = |width, align| Column {
+            title: "",
+            width,
+            align,
+        };
         let columns = [
-            Column {
-                title: "",
-                width: Width::Fixed(12),
-                align: Align::Left,
-            },
-            Column {
-                title: "",
-                width: Width::Fixed(7),
-                align: Align::Right,
-            },
-            Column {
-                title: "",
-                width: Width::Flex(1),
-                align: Align::Left,
-            },
-            Column {
-                title: "",
-                width: Width::Fixed(12),
-                align: Align::Right,
-            },
+            column(Width::Fixed(time), Align::Left),
+            column(Width::Fixed(number), Align::Right),
+            column(Width::Flex(1), Align::Left),
+            column(Width::Fixed(rtt), Align::Right),
         ];
         Table::new(&columns, Rows { len: last, id: &id }, &cells)
             .glyphs(look.glyphs)
@@ -148,12 +144,7 @@ fn draw_pings(tab: &mut PingTab, focused: bool, scene: &Scene, area: Rect, buffe
 }
 
 /// Time, number, what happened at both ends, RTT.
-fn ping_cells<'a>(
-    row: &Row,
-    own: bool,
-    clock_step: std::time::Duration,
-    scene: &Scene,
-) -> Vec<Line<'a>> {
+fn ping_cells<'a>(row: &Row, narrow: bool, clock_step: Duration, scene: &Scene) -> Vec<Line<'a>> {
     let look = scene.look;
     let record = &row.record;
     let style = look.theme.outcome(record.outcome);
@@ -161,16 +152,21 @@ fn ping_cells<'a>(
         Some(rtt) => phrases::rtt(rtt, clock_step),
         None => phrases::NOTHING.to_owned(),
     };
+    let at = if narrow {
+        scene.clock.time_of_day_in_seconds(record.sent_at)
+    } else {
+        scene.clock.time_of_day(record.sent_at)
+    };
     vec![
-        Line::styled(scene.clock.time_of_day(record.sent_at), look.theme.dim),
+        Line::styled(at, look.theme.dim),
         Line::styled(format!("#{}", record.seq), look.theme.dim),
-        journey(row, own, scene),
+        journey(row, narrow, scene),
         Line::styled(rtt, style),
     ]
 }
 
-/// The way of a ping as far as it is known: `● Ping ──▶ echo ──╳ reply dropped`.
-fn journey(row: &Row, own: bool, scene: &Scene) -> Line<'static> {
+/// The way of a ping as far as it is known: `● Ping ──▶ echo ──╳ reply dropped`; without the picture where there is no room for it.
+fn journey(row: &Row, narrow: bool, scene: &Scene) -> Line<'static> {
     let (look, words) = (scene.look, scene.look.words);
     let record = &row.record;
     let style = look.theme.outcome(record.outcome);
@@ -180,57 +176,25 @@ fn journey(row: &Row, own: bool, scene: &Scene) -> Line<'static> {
         style,
     ));
     let outcome = words.t(outcome_key(record.outcome)).into_owned();
-    match row.server.map(|server| server.ruling) {
-        Some(Ruling::Replied) if record.rtt.is_some() => {
-            line.push_span(Span::styled(
-                format!(
-                    "{} {arrow} {} {arrow} ",
-                    words.t("word.ping"),
-                    words.t("word.echo")
-                ),
-                look.theme.dim,
-            ));
-            line.push_span(Span::styled(outcome, style));
-        }
-        Some(Ruling::Replied) => {
-            line.push_span(Span::styled(
-                format!(
-                    "{} {arrow} {} {arrow} ",
-                    words.t("word.ping"),
-                    words.t("word.echo")
-                ),
-                look.theme.dim,
-            ));
-            line.push_span(Span::styled(outcome, style));
-        }
+    let (ping, echo) = (words.t("word.ping"), words.t("word.echo"));
+    let (way, end) = match row.server.map(|server| server.ruling) {
+        Some(Ruling::Replied) => (format!("{ping} {arrow} {echo} {arrow} "), outcome),
         Some(
             ruling @ (Ruling::Lost {
                 leg: Leg::Reply, ..
             }
             | Ruling::QueueFull { leg: Leg::Reply }),
-        ) => {
-            line.push_span(Span::styled(
-                format!(
-                    "{} {arrow} {} {broken} ",
-                    words.t("word.ping"),
-                    words.t("word.echo")
-                ),
-                look.theme.dim,
-            ));
-            line.push_span(Span::styled(phrases::ruling(&ruling, words), style));
-        }
-        Some(ruling) => {
-            line.push_span(Span::styled(
-                format!("{} {broken} ", words.t("word.ping")),
-                look.theme.dim,
-            ));
-            line.push_span(Span::styled(phrases::ruling(&ruling, words), style));
-        }
-        None if own && record.outcome == Outcome::InFlight => {
-            line.push_span(Span::styled(outcome, style))
-        }
-        None => line.push_span(Span::styled(outcome, style)),
+        ) => (
+            format!("{ping} {arrow} {echo} {broken} "),
+            phrases::ruling(&ruling, words),
+        ),
+        Some(ruling) => (format!("{ping} {broken} "), phrases::ruling(&ruling, words)),
+        None => (String::new(), outcome),
+    };
+    if !narrow {
+        line.push_span(Span::styled(way, look.theme.dim));
     }
+    line.push_span(Span::styled(end, style));
     line.spans.extend(badges(record, scene));
     line
 }
@@ -270,7 +234,7 @@ fn draw_datagrams(
     let look = scene.look;
     let title = Title::new(look, look.words.t("panel.datagrams").into_owned(), focused);
     let following = tab.datagrams.is_following();
-    let title = list_title(title, tab.shown().left_out, following, scene).line();
+    let title = list_title(title, tab.shown().left_out, following, scene);
     let inside = frame(title, focused, scene, area, buffer);
     let mut state = tab.datagrams.clone();
     let datagrams = &tab.shown().datagrams;
@@ -340,7 +304,7 @@ fn draw_clients(tab: &mut PingTab, focused: bool, scene: &Scene, area: Rect, buf
     let model = tab.shown();
     let title = Title::new(look, words.t("panel.clients").into_owned(), focused)
         .figure("", &model.server.clients.len().to_string());
-    let inside = frame(title.line(), focused, scene, area, buffer);
+    let inside = frame(title, focused, scene, area, buffer);
     let mut state = tab.clients.clone();
     let clients = &tab.shown().server.clients;
     let id = |row: usize| (clients.len() - row) as u64;
@@ -426,8 +390,7 @@ fn draw_rtt_histogram(
         look,
         look.words.t("panel.rtt_histogram").into_owned(),
         focused,
-    )
-    .line();
+    );
     let inside = frame(title, focused, scene, area, buffer);
     let Some(bars) = tab
         .front()
@@ -466,7 +429,7 @@ fn draw_runs(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer: &m
     let (look, words) = (scene.look, scene.look.words);
     let mut title = Title::new(look, words.t("panel.runs").into_owned(), focused);
     let Some(figures) = tab.front().and_then(|target| target.figures.as_ref()) else {
-        frame(title.line(), focused, scene, area, buffer);
+        frame(title, focused, scene, area, buffer);
         return;
     };
     let runs = &figures.runs;
@@ -486,9 +449,9 @@ fn draw_runs(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer: &m
             ),
         )
         .figure(&words.t("stat.burst_ratio"), &number(runs.burst_ratio));
-    let inside = frame(title.line(), focused, scene, area, buffer);
+    let inside = frame(title, focused, scene, area, buffer);
     let total: u64 = runs.histogram.iter().sum();
-    let mean_run = expected_mean_run(tab.shown(), tab).or_else(|| {
+    let mean_run = expected_mean_run(tab).or_else(|| {
         figures
             .summary
             .loss
@@ -546,9 +509,9 @@ fn draw_runs(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer: &m
 }
 
 /// The mean run of the model, where one leg alone loses and the server is ours.
-fn expected_mean_run(model: &PingModel, tab: &PingTab) -> Option<f64> {
-    let target = tab.front().filter(|target| model.is_own_server(target))?;
-    let _ = target;
+fn expected_mean_run(tab: &PingTab) -> Option<f64> {
+    let model = tab.shown();
+    tab.front().filter(|target| model.is_own_server(target))?;
     let link = &model.server.link;
     match (link.request.loss.is_none(), link.reply.loss.is_none()) {
         (false, true) => link.request.loss.mean_run(),

@@ -85,9 +85,7 @@ pub fn draw_link(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer
         Leg::Request => "leg.request",
         Leg::Reply => "leg.reply",
     });
-    let title = Title::new(look, words.t("panel.link").into_owned(), focused)
-        .figure("", &leg_name)
-        .line();
+    let title = Title::new(look, words.t("panel.link").into_owned(), focused).figure("", &leg_name);
     let inside = frame(title, focused, scene, area, buffer);
     let model = tab.shown();
     let leg = leg_of(&model.server.link, tab.leg);
@@ -140,6 +138,11 @@ pub fn draw_link(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer
             ));
         }
     }
+    let seed = model
+        .server
+        .seed
+        .map_or_else(|| phrases::NOTHING.to_owned(), |seed| seed.to_string());
+    column.pair(&words.t("link.seed"), &seed, theme.text, false);
     let preset = tab.preset.map_or_else(
         || phrases::NOTHING.to_owned(),
         |place| presets()[place].id.to_owned(),
@@ -150,11 +153,6 @@ pub fn draw_link(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer
         |count| count.to_string(),
     );
     column.pair(&words.t("link.count"), &count, theme.text, false);
-    let seed = model
-        .server
-        .seed
-        .map_or_else(|| phrases::NOTHING.to_owned(), |seed| seed.to_string());
-    column.pair(&words.t("link.seed"), &seed, theme.text, false);
     if let ServerState::CannotStart(error) = &model.server.state {
         for line in phrases::start_error(error, words)
             .into_iter()
@@ -182,7 +180,7 @@ fn loss_text(loss: &Loss) -> String {
 /// Draws the counts; zoomed, the three that matter most in digits.
 pub fn draw_counts(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer: &mut Buffer) {
     let (look, words) = (scene.look, scene.look.words);
-    let title = Title::new(look, words.t("panel.counts").into_owned(), focused).line();
+    let title = Title::new(look, words.t("panel.counts").into_owned(), focused);
     let inside = frame(title, focused, scene, area, buffer);
     let Some(figures) = tab.front().and_then(|target| target.figures.as_ref()) else {
         return;
@@ -257,6 +255,7 @@ pub fn draw_counts(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buff
     let times = [
         ("stat.min", phrases::micros(rtt.min)),
         ("stat.mean", phrases::micros(rtt.mean)),
+        ("stat.max", phrases::micros(rtt.max)),
         ("stat.mdev", phrases::micros(rtt.mdev)),
         ("stat.kernel", phrases::time_or_nothing(kernel.flatten())),
         ("stat.ipdv", phrases::micros(jitter.mean_abs_ipdv)),

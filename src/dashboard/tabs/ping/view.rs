@@ -5,6 +5,7 @@ use std::time::Duration;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Constraint::{Fill, Length};
 use ratatui::layout::{Layout, Rect};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Widget};
 
@@ -147,7 +148,7 @@ fn draw_panel(tab: &mut PingTab, panel: Panel, scene: &Scene, area: Rect, buffer
 }
 
 /// Draws a panel's border with its title and returns what is inside.
-pub fn frame(title: Line, focused: bool, scene: &Scene, area: Rect, buffer: &mut Buffer) -> Rect {
+pub fn frame(title: Title, focused: bool, scene: &Scene, area: Rect, buffer: &mut Buffer) -> Rect {
     let theme = &scene.look.theme;
     let border = if focused { theme.accent } else { theme.border };
     let block = Block::bordered()
@@ -156,27 +157,23 @@ pub fn frame(title: Line, focused: bool, scene: &Scene, area: Rect, buffer: &mut
     let inside = block.inner(area);
     block.render(area, buffer);
     let room = area.width.saturating_sub(4);
-    let width = (text::line_width(&title) as u16 + 2).min(room);
-    if width > 2 {
-        let mut spans = vec![Span::raw(" ")];
-        spans.extend(title.spans);
-        spans.push(Span::raw(" "));
-        text::draw_line(
-            buffer,
-            (area.x + 2, area.y),
-            width,
-            &Line::from(spans),
-            Align::Left,
-            scene.look.glyphs,
-        );
-    }
+    let line = title.fit(room);
+    let width = (text::line_width(&line) as u16).min(room);
+    text::draw_line(
+        buffer,
+        (area.x + 2, area.y),
+        width,
+        &line,
+        Align::Left,
+        scene.look.glyphs,
+    );
     inside
 }
 
-/// A title with its figures: dim labels, bold values.
+/// A title with its figures: dim labels, bold values. A figure that does not fit is left out whole.
 pub struct Title<'a> {
     look: &'a Look,
-    line: Line<'static>,
+    parts: Vec<Vec<Span<'static>>>,
 }
 
 impl<'a> Title<'a> {
@@ -188,28 +185,57 @@ impl<'a> Title<'a> {
         };
         Self {
             look,
-            line: Line::from(Span::styled(name, style)),
+            parts: vec![vec![Span::styled(name, style)]],
         }
     }
 
     pub fn figure(mut self, label: &str, value: &str) -> Self {
+        let mut part = vec![Span::styled(format!("  {label}"), self.look.theme.dim)];
         if !label.is_empty() {
-            self.line
-                .push_span(Span::styled(format!("  {label}"), self.look.theme.dim));
+            part.push(Span::raw(" "));
         }
-        self.line
-            .push_span(Span::styled(format!(" {value}"), self.look.theme.strong));
+        part.push(Span::styled(value.to_owned(), self.look.theme.strong));
+        self.parts.push(part);
         self
     }
 
-    pub fn say(mut self, text: String, style: ratatui::style::Style) -> Self {
-        self.line
-            .push_span(Span::styled(format!("  {text}"), style));
+    pub fn say(mut self, text: String, style: Style) -> Self {
+        self.parts
+            .push(vec![Span::styled(format!("  {text}"), style)]);
         self
     }
 
-    pub fn line(self) -> Line<'static> {
-        self.line
+    pub fn append(mut self, line: Line<'static>) -> Self {
+        self.parts
+            .push(std::iter::once(Span::raw("  ")).chain(line.spans).collect());
+        self
+    }
+
+    /// Columns that the title takes so far, with the blanks around it.
+    pub fn width(&self) -> usize {
+        2 + self
+            .parts
+            .iter()
+            .map(|part| {
+                part.iter()
+                    .map(|span| text::width(&span.content))
+                    .sum::<usize>()
+            })
+            .sum::<usize>()
+    }
+
+    fn fit(self, room: u16) -> Line<'static> {
+        let mut line = Line::from(" ");
+        for part in self.parts {
+            let part = Line::from(part);
+            if text::line_width(&line) + text::line_width(&part) < usize::from(room)
+                || line.spans.len() == 1
+            {
+                line.spans.extend(part.spans);
+            }
+        }
+        line.push_span(" ");
+        line
     }
 }
 
@@ -252,7 +278,7 @@ pub fn status_line(app: &App, look: &Look) -> Line<'static> {
     Line::from(spans)
 }
 
-fn target_status(target: &Target, look: &Look) -> (char, ratatui::style::Style, &'static str) {
+fn target_status(target: &Target, look: &Look) -> (char, Style, &'static str) {
     let theme = &look.theme;
     match target.state {
         TargetState::Starting => (look.signs.stopped(), theme.dim, "status.starting"),

@@ -22,10 +22,10 @@ pub(super) enum Ink {
     Mark,
     /// A dashed horizontal line.
     Rule,
+    /// A full-height column.
+    Strike,
     /// The line or the points of a series.
     Series,
-    /// A full-height column; dots of a series shine through, so that neither hides the other.
-    Strike,
 }
 
 /// How a dot came about; only ASCII shows the difference (`*` and `.`).
@@ -49,7 +49,6 @@ const ASCII_LINE: u8 = 1;
 const ASCII_POINT: u8 = 2;
 /// The bits of the four dots of the left and of the right half, top to bottom (Unicode, block 2800).
 const BRAILLE: [[u8; 4]; 2] = [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]];
-const LEFT_HALF: u8 = 0x47;
 
 pub(super) struct Canvas {
     columns: usize,
@@ -233,15 +232,19 @@ impl Canvas {
         }
     }
 
-    /// A full-height column over everything else.
+    /// A full-height column over everything but the dots of a series, which keep their colour: where
+    /// columns are crowded, the values must still be seen between the strikes.
     pub(super) fn strike(&mut self, column: usize, style: Style) {
         for row in 0..self.rows {
-            if let Some(cell) = self.cell(column, row) {
-                if cell.ink < Ink::Series {
-                    cell.dots = 0;
-                }
-                cell.ink = Ink::Strike;
-                cell.style = style;
+            if let Some(cell) = self.cell(column, row)
+                && cell.ink < Ink::Series
+            {
+                *cell = Cell {
+                    ink: Ink::Strike,
+                    dots: 0,
+                    fill: cell.fill,
+                    style,
+                };
             }
         }
     }
@@ -286,12 +289,10 @@ impl Canvas {
             (Glyphs::Ascii, Ink::Empty) if cell.fill >= 4 => '#',
             (Glyphs::Ascii, Ink::Empty) => '_',
             (Glyphs::Unicode, Ink::Mark) => '▏',
-            (Glyphs::Unicode, Ink::Strike) if cell.dots == 0 => '│',
-            (Glyphs::Unicode, Ink::Strike) => braille(cell.dots | LEFT_HALF),
+            (Glyphs::Unicode, Ink::Strike) => '│',
             (Glyphs::Unicode, _) => braille(cell.dots),
             (Glyphs::Ascii, Ink::Mark) => '!',
-            (Glyphs::Ascii, Ink::Strike) if cell.dots == 0 => '|',
-            (Glyphs::Ascii, Ink::Strike) => '+',
+            (Glyphs::Ascii, Ink::Strike) => '|',
             (Glyphs::Ascii, Ink::Rule) => '-',
             (Glyphs::Ascii, Ink::Band) => ':',
             (Glyphs::Ascii, Ink::Series) if cell.dots & ASCII_POINT != 0 => '*',

@@ -38,7 +38,7 @@ impl YScale {
         let intervals = intervals.clamp(1, 6);
         match self {
             Self::Linear { max } if max > 0.0 && max.is_finite() => {
-                let step = nice_ceiling(max / intervals as f64);
+                let step = round_up(max / intervals as f64, &[1.0, 2.0, 2.5, 5.0, 10.0]);
                 // The hair lets 3 x 0.1 count as 0.3.
                 let count = (max / step + 1e-9).floor() as usize;
                 if count == 0 {
@@ -63,16 +63,21 @@ impl YScale {
     }
 }
 
-/// The smallest of 1, 2, 2.5 and 5 times a power of ten that is not below `value`: a top for a
-/// scale that holds still while values wander. A value that is not positive and finite gives 1.
+/// The smallest of a few round figures (1, 1.5, 2, 2.5, 3, 4, 5, 6 and 8 times a power of ten) that is
+/// not below `value`: a top for a scale that holds still while values wander. A value that is not
+/// positive and finite gives 1.
 #[must_use]
 pub fn nice_ceiling(value: f64) -> f64 {
+    round_up(value, &[1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0])
+}
+
+fn round_up(value: f64, factors: &[f64]) -> f64 {
     if !(value > 0.0 && value.is_finite()) {
         return 1.0;
     }
     let power = 10f64.powf(value.log10().floor());
-    [1.0, 2.0, 2.5, 5.0, 10.0]
-        .into_iter()
+    factors
+        .iter()
         .map(|factor| factor * power)
         // The hair keeps 0.3 / 3 from becoming 0.2.
         .find(|nice| *nice >= value * (1.0 - 1e-9) && *nice > 0.0)
