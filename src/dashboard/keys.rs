@@ -159,6 +159,14 @@ pub static BINDINGS: &[Binding] = {
         ),
         binding(
             C::HelpPage,
+            &[],
+            A::Down,
+            "↑↓ PgUp PgDn",
+            "key.scroll",
+            Some(2),
+        ),
+        binding(
+            C::HelpPage,
             &[key(KeyCode::PageUp)],
             A::PageUp,
             "PgUp",
@@ -327,7 +335,7 @@ pub static BINDINGS: &[Binding] = {
             A::Open,
             "Enter",
             "key.details",
-            None,
+            Some(3),
         ),
         binding(
             C::PingTab,
@@ -608,14 +616,19 @@ pub fn footer(contexts: &[Context]) -> Vec<&'static Binding> {
     rows
 }
 
-/// The rows for the help page of a tab: every row that can apply there and has keys of its own.
-pub fn help(contexts: &[Context]) -> impl Iterator<Item = &'static Binding> {
+/// The rows of one context for the help page: those that have keys of their own.
+pub fn help(context: Context) -> impl Iterator<Item = &'static Binding> {
     BINDINGS
         .iter()
-        .filter(|binding| !binding.keys.is_empty() && in_force(binding, contexts))
+        .filter(move |binding| !binding.keys.is_empty() && binding.context == context)
 }
 
+/// Everywhere is everywhere but on the help page, which has few keys of its own and otherwise only lets go.
 fn in_force(binding: &Binding, contexts: &[Context]) -> bool {
+    if contexts.contains(&Context::HelpPage) {
+        return contexts.contains(&binding.context)
+            || matches!(binding.action, Action::Help | Action::Quit);
+    }
     binding.context == Context::Everywhere || contexts.contains(&binding.context)
 }
 

@@ -10,6 +10,7 @@ use ratatui::widgets::{Clear, Widget};
 use super::app::{App, Look, Overlay, Prompt, Purpose, Tab};
 use super::keys::{self, Binding};
 use super::tabs::ping;
+use super::widgets::Glyphs;
 use super::widgets::popup::Popup;
 use super::widgets::text::{self, Align};
 
@@ -39,6 +40,31 @@ pub fn render(app: &mut App, area: Rect, buffer: &mut Buffer) {
     if let Some(Overlay::Help { scroll }) = &mut app.overlay {
         let scroll_wanted = usize::from(*scroll);
         *scroll = help_page(app.front, &look, scroll_wanted, body, buffer);
+    }
+    if look.glyphs == Glyphs::Ascii {
+        spell_in_ascii(area, buffer);
+    }
+}
+
+/// Texts are written for people who can see typographic characters; where only ASCII can be drawn, each such character gives way to its nearest
+/// relative. Letters of other alphabets stay: leaving them out would leave nothing.
+fn spell_in_ascii(area: Rect, buffer: &mut Buffer) {
+    for position in area.positions() {
+        let Some(cell) = buffer.cell_mut(position) else {
+            continue;
+        };
+        let ascii = match cell.symbol() {
+            "µ" => "u",
+            "–" | "—" => "-",
+            "±" => "~",
+            "·" | "…" => ".",
+            "→" => ">",
+            "“" | "”" => "\"",
+            "×" => "x",
+            "╳" => "X",
+            _ => continue,
+        };
+        cell.set_symbol(ascii);
     }
 }
 
@@ -222,8 +248,8 @@ fn hint(binding: &Binding, look: &Look) -> Vec<Span<'static>> {
 /// The keys of a binding as this glyph set can write them.
 fn shown(binding: &Binding, look: &Look) -> String {
     match look.glyphs {
-        super::widgets::Glyphs::Unicode => binding.shown.to_owned(),
-        super::widgets::Glyphs::Ascii => binding
+        Glyphs::Unicode => binding.shown.to_owned(),
+        Glyphs::Ascii => binding
             .shown
             .replace("↑↓", "Up/Dn")
             .replace("←→", "Lt/Rt")
@@ -323,18 +349,24 @@ pub fn cursor(app: &App, area: Rect) -> Option<Position> {
 fn help_page(front: Tab, look: &Look, scroll: usize, area: Rect, buffer: &mut Buffer) -> u16 {
     let theme = &look.theme;
     let mut lines = Vec::new();
-    let heading = |key: &str| Line::styled(look.words.t(key).into_owned(), theme.accent);
-    let contexts: &[keys::Context] = match front {
-        Tab::Ping => ping::HELP_CONTEXTS,
+    let tab_sections: &[(keys::Context, &str)] = match front {
+        Tab::Ping => ping::HELP_SECTIONS,
         _ => &[],
     };
-    lines.push(heading("help.keys"));
-    for binding in keys::help(contexts) {
-        let keys = text::fit(&shown(binding, look), 12, Align::Left, look.glyphs);
-        lines.push(Line::from(vec![
-            Span::styled(format!("  {keys} "), theme.strong),
-            Span::styled(look.words.t(binding.label).into_owned(), theme.text),
-        ]));
+    let everywhere = [
+        (keys::Context::Everywhere, "help.everywhere"),
+        (keys::Context::Open, "help.open"),
+    ];
+    for (context, title) in tab_sections.iter().chain(&everywhere) {
+        lines.push(Line::styled(look.words.t(title).into_owned(), theme.accent));
+        for binding in keys::help(*context) {
+            let keys = text::fit(&shown(binding, look), 12, Align::Left, look.glyphs);
+            lines.push(Line::from(vec![
+                Span::styled(format!("  {keys} "), theme.strong),
+                Span::styled(look.words.t(binding.label).into_owned(), theme.text),
+            ]));
+        }
+        lines.push(Line::default());
     }
     if front == Tab::Ping {
         ping::help(look, &mut lines);

@@ -15,7 +15,7 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 
 pub use self::model::Figures;
-pub use self::view::{HELP_CONTEXTS, help, render, status_line};
+pub use self::view::{HELP_SECTIONS, help, render, status_line};
 
 use self::knobs::{Knob, Pace, PaceKind, Turn};
 use self::model::{MarkKind, PingModel, ServerState, Target, TargetState};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Constraint::{Fill, Length};
 use ratatui::layout::{Layout, Rect};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{StatefulWidget, Widget};
 
@@ -308,41 +309,32 @@ fn draw_clients(tab: &mut PingTab, focused: bool, scene: &Scene, area: Rect, buf
     let mut state = tab.clients.clone();
     let clients = &tab.shown().server.clients;
     let id = |row: usize| (clients.len() - row) as u64;
-    let cells = |row: usize| {
-        clients
-            .get(row)
-            .map(|client| client_cells(client, scene))
-            .unwrap_or_default()
-    };
-    let titles: Vec<String> = [
-        "client.address",
-        "client.received",
-        "client.replied",
-        "client.request_lost",
-        "client.reply_lost",
-        "client.last_seen",
-    ]
-    .iter()
-    .map(|key| words.t(key).into_owned())
-    .collect();
-    let columns: Vec<Column> = titles
+    let narrow = inside.width < NARROW;
+    let shown: Vec<&ClientColumn> = CLIENT_COLUMNS
         .iter()
-        .zip([
-            Width::Flex(1),
-            Width::Fixed(7),
-            Width::Fixed(7),
-            Width::Fixed(6),
-            Width::Fixed(6),
-            Width::Fixed(8),
-        ])
-        .enumerate()
-        .map(|(index, (title, width))| Column {
-            title,
-            width,
-            align: if index == 0 {
-                Align::Left
-            } else {
-                Align::Right
+        .filter(|column| !narrow || column.always)
+        .collect();
+    let cells = |row: usize| match clients.get(row) {
+        Some(client) => shown
+            .iter()
+            .map(|column| (column.cell)(client, scene))
+            .collect(),
+        None => Vec::new(),
+    };
+    let titles: Vec<_> = shown.iter().map(|column| words.t(column.title)).collect();
+    let columns: Vec<Column> = shown
+        .iter()
+        .zip(&titles)
+        .map(|(column, title)| match column.width {
+            None => Column {
+                title,
+                width: Width::Flex(1),
+                align: Align::Left,
+            },
+            Some(width) => Column {
+                title,
+                width: Width::Fixed(width),
+                align: Align::Right,
             },
         })
         .collect();
@@ -361,21 +353,60 @@ fn draw_clients(tab: &mut PingTab, focused: bool, scene: &Scene, area: Rect, buf
     tab.clients = state;
 }
 
-fn client_cells<'a>(client: &ClientCounts, scene: &Scene) -> Vec<Line<'a>> {
-    let totals = &client.totals;
-    let theme = &scene.look.theme;
-    let number = |value: u64, style| Line::styled(value.to_string(), style);
-    vec![
-        Line::styled(client.address.to_string(), theme.text),
-        number(totals.received, theme.strong),
-        number(totals.replied, theme.good),
-        number(totals.request_lost, theme.bad),
-        number(totals.reply_lost, theme.bad),
-        Line::styled(
-            scene.clock.time_of_day_in_seconds(client.last_seen),
-            theme.dim,
-        ),
-    ]
+/// A column of the table of clients.
+struct ClientColumn {
+    title: &'static str,
+    /// `None` takes what the others leave.
+    width: Option<u16>,
+    /// Shown in a narrow panel too.
+    always: bool,
+    cell: fn(&ClientCounts, &Scene) -> Line<'static>,
+}
+
+const CLIENT_COLUMNS: &[ClientColumn] = &[
+    ClientColumn {
+        title: "client.address",
+        width: None,
+        always: true,
+        cell: |client, scene| Line::styled(client.address.to_string(), scene.look.theme.text),
+    },
+    ClientColumn {
+        title: "client.received",
+        width: Some(8),
+        always: true,
+        cell: |client, scene| number(client.totals.received, scene.look.theme.strong),
+    },
+    ClientColumn {
+        title: "client.replied",
+        width: Some(8),
+        always: false,
+        cell: |client, scene| number(client.totals.replied, scene.look.theme.good),
+    },
+    ClientColumn {
+        title: "client.request_lost",
+        width: Some(6),
+        always: true,
+        cell: |client, scene| number(client.totals.request_lost, scene.look.theme.bad),
+    },
+    ClientColumn {
+        title: "client.reply_lost",
+        width: Some(6),
+        always: true,
+        cell: |client, scene| number(client.totals.reply_lost, scene.look.theme.bad),
+    },
+    ClientColumn {
+        title: "client.last_seen",
+        width: Some(8),
+        always: false,
+        cell: |client, scene| {
+            let at = scene.clock.time_of_day_in_seconds(client.last_seen);
+            Line::styled(at, scene.look.theme.dim)
+        },
+    },
+];
+
+fn number(value: u64, style: Style) -> Line<'static> {
+    Line::styled(value.to_string(), style)
 }
 
 fn draw_rtt_histogram(

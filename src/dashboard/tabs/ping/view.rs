@@ -27,14 +27,13 @@ pub struct Scene<'a> {
     pub zoomed: bool,
 }
 
-/// The contexts whose keys the help page of this tab lists.
-pub const HELP_CONTEXTS: &[Context] = &[
-    Context::PingTab,
-    Context::Chart,
-    Context::List,
-    Context::Link,
-    Context::Failed,
-    Context::Open,
+/// The sections of keys on the help page of this tab.
+pub const HELP_SECTIONS: &[(Context, &str)] = &[
+    (Context::PingTab, "help.ping_keys"),
+    (Context::Chart, "help.chart_keys"),
+    (Context::List, "help.list_keys"),
+    (Context::Link, "help.link_keys"),
+    (Context::Failed, "help.failed_keys"),
 ];
 
 /// Columns of the panels at the right.
@@ -269,7 +268,14 @@ pub fn status_line(app: &App, look: &Look) -> Line<'static> {
     spans.push(Span::styled(format!("{sign} {text}"), style));
     if let Some((target, count)) = target {
         let (sign, style, key) = target_status(target, look);
-        let text = look.words.fill(key, &[("target", &target.target)]);
+        let name = match target.address {
+            // Where there is little room, a port says enough of a server on this machine.
+            Some(address) if app.area.width < 100 && address.ip().is_loopback() => {
+                format!(":{}", address.port())
+            }
+            _ => target.target.to_string(),
+        };
+        let text = look.words.fill(key, &[("target", &name)]);
         spans.push(Span::styled(format!("  {sign} {text}"), style));
         if count > 1 {
             spans.push(Span::styled(format!(" +{}", count - 1), theme.dim));
@@ -294,7 +300,6 @@ pub fn help(look: &Look, lines: &mut Vec<Line<'static>>) {
     let theme = &look.theme;
     let words = look.words;
     let heading = |key: &str| Line::styled(words.t(key).into_owned(), theme.accent);
-    lines.push(Line::default());
     lines.push(heading("help.signs"));
     let outcomes = [
         (Outcome::Replied, "outcome.replied"),
