@@ -3,7 +3,6 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Layout, Position, Rect};
-use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 
@@ -271,6 +270,7 @@ fn prompt_label(prompt: &Prompt, look: &Look) -> String {
 
 fn prompt_line(prompt: &Prompt, look: &Look, area: Rect, buffer: &mut Buffer) {
     Clear.render(area, buffer);
+    buffer.set_style(area, look.theme.text);
     let label = prompt_label(prompt, look);
     let (x, width, scroll) = prompt_field(prompt, look, area);
     text::draw_line(
@@ -292,7 +292,9 @@ fn prompt_line(prompt: &Prompt, look: &Look, area: Rect, buffer: &mut Buffer) {
     );
     if let Some(error) = &prompt.error {
         let above = area.y.saturating_sub(1);
-        Clear.render(Rect::new(area.x, above, area.width, 1), buffer);
+        let above_area = Rect::new(area.x, above, area.width, 1);
+        Clear.render(above_area, buffer);
+        buffer.set_style(above_area, look.theme.text);
         let line = Line::styled(format!(" {} {error}", look.signs.warning()), look.theme.bad);
         text::draw_line(
             buffer,
@@ -375,7 +377,7 @@ fn help_page(front: Tab, look: &Look, scroll: usize, area: Rect, buffer: &mut Bu
         .words
         .fill("help.title", &[("tab", &look.words.t(front.title()))]);
     let popup = Popup::new(&title, &lines)
-        .styles(Style::new(), theme.accent)
+        .styles(theme.text, theme.accent)
         .glyphs(look.glyphs);
     let scroll = scroll.min(popup.max_scroll(area));
     popup.scroll(scroll).render(area, buffer);

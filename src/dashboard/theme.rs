@@ -84,11 +84,11 @@ impl Theme {
         }
     }
 
-    /// For a terminal with a light background: no yellow, no white, no bright colours.
+    /// Black on white, whatever the terminal's own background: no yellow, no bright colours.
     const fn light() -> Self {
-        let plain = Style::new().fg(Color::Black);
+        let plain = Style::new().fg(Color::Indexed(16));
         Self {
-            text: plain,
+            text: plain.bg(Color::Indexed(231)),
             dim: plain.fg(Color::Indexed(243)),
             strong: plain.add_modifier(Modifier::BOLD),
             accent: plain.fg(Color::Blue).add_modifier(Modifier::BOLD),

@@ -163,10 +163,19 @@ fn millis_label(millis: f64) -> String {
     }
 }
 
+fn percent_label(share: f64) -> String {
+    let percent = share * 100.0;
+    let decimals = usize::from((percent - percent.round()).abs() > 0.01);
+    format!("{percent:.decimals$} %")
+}
+
 /// Draws the RTT chart: lines with gaps, each loss a full-height mark, the RTO as a dim line.
 pub fn draw_rtt(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer: &mut Buffer) {
     let look = scene.look;
     let mut inside = frame(rtt_title(tab, focused, scene), focused, scene, area, buffer);
+    if lists::say_why_empty(tab, scene, inside, buffer) {
+        return;
+    }
     if scene.zoomed {
         let last = tab
             .front()
@@ -181,9 +190,6 @@ pub fn draw_rtt(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer:
         );
     }
     if inside.is_empty() {
-        return;
-    }
-    if lists::say_why_empty(tab, scene, inside, buffer) {
         return;
     }
     let window = TimeWindow::new(tab, scene, inside);
@@ -300,7 +306,7 @@ pub fn draw_loss(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer
         .glyphs(look.glyphs)
         .gutter(GUTTER)
         .axis_style(look.theme.border, look.theme.dim)
-        .format_y(&|y| format!("{:.0} %", y * 100.0))
+        .format_y(&percent_label)
         .x_ticks(&ticks)
         .bars(Bars {
             values: &bars,
@@ -323,6 +329,9 @@ fn loss_scale(columns: &[LossColumn], expected: Option<f64>) -> f64 {
         .iter()
         .flat_map(|column| [column.rolling, column.interval.1]);
     let highest = shown.chain(expected).fold(0.0, f64::max);
+    if highest == 0.0 && columns.is_empty() {
+        return 1.0;
+    }
     TOPS.into_iter().find(|top| *top > highest).unwrap_or(1.0)
 }
 
@@ -584,22 +593,23 @@ fn total_delay(link: &LinkSettings) -> String {
     phrases::setting(link.request.delay.mean + link.reply.delay.mean)
 }
 
+/// Why the server does not run, who may be in the way, and the keys that help; empty while all is well.
+pub fn server_trouble(state: &ServerState, words: Words) -> Vec<String> {
+    let mut lines = match state {
+        ServerState::CannotStart(error) => phrases::start_error(error, words),
+        ServerState::Failed(error) => vec![words.fill("status.server_died", &[("error", error)])],
+        ServerState::Starting | ServerState::Listening(_) => return Vec::new(),
+    };
+    lines.push(words.t("start.keys").into_owned());
+    lines
+}
+
 /// Whether the charts have nothing to show because nothing runs, and what to say then.
 pub fn idle_message(tab: &PingTab, words: Words) -> Option<Vec<String>> {
     let model = tab.shown();
-    match &model.server.state {
-        ServerState::CannotStart(error) if model.targets.is_empty() => {
-            let mut lines = phrases::start_error(error, words);
-            lines.push(words.t("start.keys").into_owned());
-            return Some(lines);
-        }
-        ServerState::Failed(error) if model.targets.is_empty() => {
-            return Some(vec![
-                words.fill("status.server_died", &[("error", error)]),
-                words.t("start.keys").into_owned(),
-            ]);
-        }
-        _ => {}
+    let trouble = server_trouble(&model.server.state, words);
+    if model.targets.is_empty() && !trouble.is_empty() {
+        return Some(trouble);
     }
     let Some(target) = tab.front() else {
         return Some(vec![words.t("ping.no_target").into_owned()]);

@@ -2,7 +2,6 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
@@ -90,7 +89,7 @@ pub fn draw(tab: &PingTab, seq: u64, scene: &Scene, area: Rect, buffer: &mut Buf
         }
     }
     Popup::new(&title, &lines)
-        .styles(Style::new(), look.theme.accent)
+        .styles(look.theme.text, look.theme.accent)
         .glyphs(look.glyphs)
         .render(area, buffer);
 }

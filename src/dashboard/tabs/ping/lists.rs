@@ -237,36 +237,27 @@ fn draw_datagrams(
     let following = tab.datagrams.is_following();
     let title = list_title(title, tab.shown().left_out, following, scene);
     let inside = frame(title, focused, scene, area, buffer);
+    let narrow = inside.width < NARROW;
     let mut state = tab.datagrams.clone();
     let datagrams = &tab.shown().datagrams;
     let at = |row: usize| datagrams.get(datagrams.len() - 1 - row);
     let id = |row: usize| at(row).map_or(0, |datagram| datagram.n);
     let cells = |row: usize| {
         at(row)
-            .map(|datagram| datagram_cells(datagram, scene))
+            .map(|datagram| datagram_cells(datagram, narrow, scene))
             .unwrap_or_default()
     };
+    let [time, sender] = if narrow { [8, 6] } else { [12, 21] };
+    let column = |width| Column {
+        title: "",
+        width,
+        align: Align::Left,
+    };
     let columns = [
-        Column {
-            title: "",
-            width: Width::Fixed(12),
-            align: Align::Left,
-        },
-        Column {
-            title: "",
-            width: Width::Fixed(21),
-            align: Align::Left,
-        },
-        Column {
-            title: "",
-            width: Width::Flex(1),
-            align: Align::Left,
-        },
-        Column {
-            title: "",
-            width: Width::Flex(1),
-            align: Align::Left,
-        },
+        column(Width::Fixed(time)),
+        column(Width::Fixed(sender)),
+        column(Width::Flex(1)),
+        column(Width::Flex(2)),
     ];
     Table::new(
         &columns,
@@ -282,16 +273,25 @@ fn draw_datagrams(
     tab.datagrams = state;
 }
 
-fn datagram_cells<'a>(datagram: &EchoDatagram, scene: &Scene) -> Vec<Line<'a>> {
+fn datagram_cells<'a>(datagram: &EchoDatagram, narrow: bool, scene: &Scene) -> Vec<Line<'a>> {
     let theme = &scene.look.theme;
     let style = match datagram.ruling {
         Ruling::Replied => theme.good,
         Ruling::Refused(_) => theme.refused,
         _ => theme.bad,
     };
+    let (at, sender) = if narrow {
+        let at = scene.clock.time_of_day_in_seconds(datagram.at);
+        (at, format!(":{}", datagram.from.port()))
+    } else {
+        (
+            scene.clock.time_of_day(datagram.at),
+            datagram.from.to_string(),
+        )
+    };
     vec![
-        Line::styled(scene.clock.time_of_day(datagram.at), theme.dim),
-        Line::styled(datagram.from.to_string(), theme.text),
+        Line::styled(at, theme.dim),
+        Line::styled(sender, theme.text),
         Line::styled(
             escape_hostile(datagram.payload.bytes()).into_owned(),
             theme.strong,

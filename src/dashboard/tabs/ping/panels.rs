@@ -7,8 +7,9 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
+use super::charts;
 use super::knobs::{self, Knob};
-use super::model::{Figures, ServerState};
+use super::model::Figures;
 use super::view::{Scene, Title, frame};
 use super::{PingTab, leg_of};
 use crate::dashboard::widgets::digits::BigNumber;
@@ -96,6 +97,15 @@ pub fn draw_link(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer
         buffer,
     };
     let theme = &look.theme;
+    // With nothing pinged, the charts have room to say it at length.
+    if !model.targets.is_empty() {
+        for line in charts::server_trouble(&model.server.state, words) {
+            let line = Line::styled(line, theme.bad);
+            for row in text::wrap(&line, usize::from(inside.width.max(1))) {
+                column.row(row);
+            }
+        }
+    }
     for knob in Knob::ALL {
         let selected = focused && tab.knob == knob;
         let value = match knob {
@@ -153,19 +163,6 @@ pub fn draw_link(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer
         |count| count.to_string(),
     );
     column.pair(&words.t("link.count"), &count, theme.text, false);
-    if let ServerState::CannotStart(error) = &model.server.state {
-        for line in phrases::start_error(error, words)
-            .into_iter()
-            .chain([words.t("start.keys").into_owned()])
-        {
-            for row in text::wrap(
-                &Line::styled(line, theme.bad),
-                usize::from(inside.width.max(1)),
-            ) {
-                column.row(row);
-            }
-        }
-    }
 }
 
 /// A loss model in the width of the panel.

@@ -61,7 +61,7 @@ fn places(body: Rect) -> Places {
         Length(extra_width),
     ]));
     let rtt = (main.height * 2 / 5).max(7);
-    let loss = (main.height / 4).max(5);
+    let loss = (main.height / 4).max(6);
     let [rtt, loss, lower] = main.layout(&Layout::vertical([Length(rtt), Length(loss), Fill(1)]));
     let [link, counts] = side.layout(&Layout::vertical([
         Length(panels::LINK_ROWS.min(side.height * 3 / 5)),
