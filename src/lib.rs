@@ -37,6 +37,9 @@
 //! glyph into `dashboard::theme`; a key into the one table of `dashboard::keys`; a setting into the one table of `settings`. A new lab is a module in
 //! `proto`, a driver in `net` that reports [`trace::event`]s, a printer in `headless`, and a tab.
 
+// Tests may unwrap; what a user, a file or a network sent may not.
+#![cfg_attr(not(test), deny(clippy::unwrap_used))]
+
 rust_i18n::i18n!("assets/locales", fallback = "en");
 
 pub mod cli;

@@ -75,6 +75,10 @@ pub enum Effect {
         mode: Mode,
         timeout: Duration,
     },
+    /// Sends nothing more, but sees what is in flight decided.
+    FinishPinger {
+        id: TargetId,
+    },
     StopPinger {
         id: TargetId,
     },
@@ -197,6 +201,16 @@ impl App {
     /// What has to be started first.
     pub fn start(&mut self) -> Vec<Effect> {
         self.ping.start()
+    }
+
+    /// Whether only ASCII may be drawn.
+    pub fn set_ascii(&mut self, ascii: bool) {
+        self.ascii = ascii;
+    }
+
+    /// Whether colours may be used.
+    pub fn set_colour(&mut self, colour: bool) {
+        self.colour = colour;
     }
 
     pub fn words(&self) -> Words {

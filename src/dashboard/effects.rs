@@ -168,6 +168,12 @@ impl Labs {
                     pinger.set_pace(mode, timeout);
                 }
             }
+            Effect::FinishPinger { id } => {
+                match self.pingers.iter().find(|(other, _)| *other == id) {
+                    Some((_, pinger)) => pinger.finish(),
+                    None => self.unwanted.push(id),
+                }
+            }
             Effect::StopPinger { id } => self.stop_pinger(id),
             Effect::Quit | Effect::SetMouse(_) => {}
         }

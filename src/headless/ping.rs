@@ -59,7 +59,7 @@ enum Line<'a> {
     Summary {
         target: &'a str,
         #[serde(flatten)]
-        summary: Summary,
+        summary: Box<Summary>,
     },
 }
 
@@ -281,7 +281,7 @@ impl<W: Write> Printer<W> {
         if self.format == Format::Json {
             return self.output.json(&Line::Summary {
                 target: &name,
-                summary,
+                summary: Box::new(summary),
             });
         }
         for line in summary_lines(&name, &summary, self.words) {

@@ -160,6 +160,8 @@ pub struct PingTab {
     frozen: Option<(Duration, Box<PingModel>)>,
     link: LinkSettings,
     pace: Pace,
+    /// The interval of the settings, to which presets without traffic of their own go back.
+    usual_interval: Duration,
     count: Option<u64>,
     clock_step: Duration,
     /// Targets from the settings, started once the server's port is known.
@@ -192,6 +194,7 @@ impl PingTab {
             frozen: None,
             link: setup.link,
             pace: setup.pace,
+            usual_interval: setup.pace.interval,
             count: setup.count,
             clock_step: setup.clock_step,
             pings_itself: setup.targets.is_empty(),
@@ -640,12 +643,13 @@ impl PingTab {
         let next = self.preset.map_or(0, |place| (place + 1) % presets().len());
         let preset = &presets()[next];
         let mut effects = self.set_link(preset.link.clone());
-        if let Some(traffic) = preset.traffic {
-            effects.extend(self.set_pace(Pace {
-                interval: traffic.interval,
-                ..self.pace
-            }));
-        }
+        let interval = preset
+            .traffic
+            .map_or(self.usual_interval, |traffic| traffic.interval);
+        effects.extend(self.set_pace(Pace {
+            interval,
+            ..self.pace
+        }));
         self.preset = Some(next);
         effects
     }
@@ -716,7 +720,7 @@ impl PingTab {
         };
         if matches!(target.state, TargetState::Running | TargetState::Starting) {
             target.state = TargetState::Stopped;
-            return vec![Effect::StopPinger { id: target.id }];
+            return vec![Effect::FinishPinger { id: target.id }];
         }
         self.ping_anew(front)
     }
@@ -767,7 +771,7 @@ impl PingTab {
 
     fn restart_server(&mut self, any_port: bool) -> Vec<Effect> {
         self.live.server.state = ServerState::Starting;
-        // Targets that were this program's own server are pinged at its new port.
+        // With nothing pinged yet, the server is pinged as soon as it listens.
         self.pings_itself = self.live.targets.is_empty();
         vec![Effect::StartEcho { any_port }]
     }

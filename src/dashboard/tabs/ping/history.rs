@@ -399,12 +399,11 @@ impl History {
                 continue;
             }
             let place = at.as_nanos() / column.as_nanos();
-            if let Some(entry) = self.loss_at(index, x) {
-                if let Some((open, finished)) = loss_column.replace((place, entry))
-                    && open != place
-                {
-                    drawn.columns.push(finished);
-                }
+            if let Some(entry) = self.loss_at(index, x)
+                && let Some((open, finished)) = loss_column.replace((place, entry))
+                && open != place
+            {
+                drawn.columns.push(finished);
             }
         }
         flush(&mut group, &mut drawn.rtt);

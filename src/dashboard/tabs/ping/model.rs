@@ -331,8 +331,10 @@ impl Target {
                 self.history.update(record);
             }
             PingEvent::SendFailed { error, .. } => self.state = TargetState::Failed(error),
-            PingEvent::Finished => self.state = TargetState::Finished,
-            PingEvent::Settled { .. } | PingEvent::Unsolicited { .. } => {}
+            PingEvent::Finished if self.state == TargetState::Running => {
+                self.state = TargetState::Finished;
+            }
+            PingEvent::Finished | PingEvent::Settled { .. } | PingEvent::Unsolicited { .. } => {}
         }
     }
 }
