@@ -6,11 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Keys that the sources put together from parts, by what they begin with.
-const DYNAMIC: [&str; 2] = [
+const DYNAMIC: [&str; 4] = [
     // Help is looked up by the name of each command and flag; the tests of cli/text.rs check that all of it is there.
     "cli.",
     // Errors in the notation of the link have their own keys; the tests of settings/error.rs go through them.
     "settings.spec.",
+    // The names of presets and of themes are looked up by their ids; the test below goes through both lists.
+    "preset.",
+    "theme.",
 ];
 
 fn root() -> &'static Path {
@@ -94,6 +97,24 @@ fn every_key_in_a_locale_file_is_looked_up() {
         })
         .collect();
     assert!(unused.is_empty(), "nothing looks up\n{}", unused.join("\n"));
+}
+
+#[test]
+fn every_preset_and_every_theme_has_its_words() {
+    use sockscope::{
+        proto::link::presets,
+        settings::ThemeName,
+        words::{Lang, Words},
+    };
+    let keys = presets()
+        .iter()
+        .map(|preset| format!("preset.{}", preset.id));
+    let keys = keys.chain(ThemeName::ALL.map(|theme| format!("theme.{}", theme.name())));
+    for key in keys {
+        for lang in Lang::ALL {
+            assert!(Words(lang).find(&key).is_some(), "{key} in {lang:?}");
+        }
+    }
 }
 
 #[test]

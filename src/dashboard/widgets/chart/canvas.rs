@@ -378,6 +378,6 @@ mod tests {
         canvas.bar(2, 0.5);
         let mut buf = Buffer::empty(area);
         canvas.paint(&mut buf, area, style);
-        assert_eq!(buf, Buffer::with_lines(["⡇│▄"]));
+        assert_eq!(buf, Buffer::with_lines(["⠁│▄"]));
     }
 }
