@@ -459,9 +459,8 @@ impl App {
                 if let Some(tab) = shell::tab_at(self, event.column, event.row) {
                     self.front = tab;
                 } else if self.front == Tab::Ping {
-                    let panels = self.area;
-                    self.ping
-                        .click(shell::body(panels), self.zoomed, event.column, event.row);
+                    let body = shell::body(self.area);
+                    self.ping.click(body, self.zoomed, event.column, event.row);
                 }
                 return Vec::new();
             }
