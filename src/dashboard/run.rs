@@ -3,12 +3,13 @@
 //! It takes in everything that is there, then draws once if something changed: at once after a key, otherwise at most [`FRAMES`] times a second,
 //! and not at all while nothing happens.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crossterm::event::{Event as Input, EventStream};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 
 use super::app::{App, Effect, Msg, Setup};
 use super::effects::Labs;
@@ -65,6 +66,9 @@ pub async fn run(
                 loop {
                     match event {
                         Some(Ok(input)) => {
+                            if matches!(input, Input::Resize(..)) {
+                                screen.repaint();
+                            }
                             if let Some(msg) = message(input) {
                                 let effects = app.update(msg, now());
                                 quit |= perform(&mut app, effects, &mut labs, &mut screen, now())?;
@@ -73,7 +77,7 @@ pub async fn run(
                         // The terminal has gone; there is nobody left to show anything to.
                         Some(Err(_)) | None => quit = true,
                     }
-                    match input.next().now_or_never() {
+                    match waiting(&mut input).await {
                         Some(next) if !quit => event = next,
                         _ => break,
                     }
@@ -98,6 +102,18 @@ pub async fn run(
     Ok(Seen {
         targets: app.ping.seen(),
     })
+}
+
+/// The next input, if it is there already.
+///
+/// The stream keeps the waker with which it first had nothing to give. `now_or_never` would leave it one that wakes nobody, and the next key
+/// would lie there until something else happens.
+async fn waiting(input: &mut EventStream) -> Option<Option<io::Result<Input>>> {
+    poll_fn(|context| match input.poll_next_unpin(context) {
+        Poll::Ready(event) => Poll::Ready(Some(event)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 /// Sleeps for ever without a deadline.

@@ -2,7 +2,8 @@
 //!
 //! Whatever ends the program ends here: a return, an error, a signal, or a panic in any thread, which also leaves a report.
 
-use std::io::{self, Stdout, Write};
+use std::io::{self, IsTerminal, Stdout, Write};
+use std::mem::ManuallyDrop;
 use std::panic::PanicHookInfo;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,19 +18,26 @@ use crossterm::terminal::{
 use crossterm::{execute, queue, terminal};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
-use ratatui::layout::Size;
+use ratatui::layout::Position;
 
 /// Whether this program has the terminal now. The panic hook must know, and a hook knows only statics.
 static BORROWED: AtomicBool = AtomicBool::new(false);
 
 /// The borrowed terminal. Dropping it gives it back.
 pub struct Screen {
-    terminal: Terminal<CrosstermBackend<Stdout>>,
+    /// Never dropped: it would show the cursor, which [`give_back`] does, and panic where there is no terminal left to show it on.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>,
+    /// The terminal no longer shows what was drawn last.
+    stale: bool,
 }
 
 impl Screen {
     /// Takes the terminal over.
     pub fn enter(mouse: bool) -> io::Result<Self> {
+        // Keys would still come from the terminal, and the screens would go into a file.
+        if !io::stdout().is_terminal() {
+            return Err(io::Error::other("standard output is not a terminal"));
+        }
         terminal::enable_raw_mode()?;
         BORROWED.store(true, Ordering::SeqCst);
         // From here on an error gives back what was taken.
@@ -45,7 +53,10 @@ impl Screen {
         }
         let terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
         std::mem::forget(guard);
-        Ok(Self { terminal })
+        Ok(Self {
+            terminal: ManuallyDrop::new(terminal),
+            stale: false,
+        })
     }
 
     /// Whether the mouse is reported to the program instead of selecting text.
@@ -60,18 +71,22 @@ impl Screen {
     /// Draws one frame inside a synchronized update, so that a terminal never shows half of it.
     pub fn draw(&mut self, render: impl FnOnce(&mut ratatui::Frame)) -> io::Result<()> {
         queue!(io::stdout(), BeginSynchronizedUpdate)?;
-        let drawn = self.terminal.draw(render).map(drop);
+        let drawn = self.draw_frame(render);
         execute!(io::stdout(), EndSynchronizedUpdate)?;
         drawn
     }
 
-    /// Forgets what the terminal is believed to show: the next frame is drawn whole.
-    pub fn repaint(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+    fn draw_frame(&mut self, render: impl FnOnce(&mut ratatui::Frame)) -> io::Result<()> {
+        if std::mem::take(&mut self.stale) {
+            let size = self.terminal.size()?;
+            self.terminal.resize((Position::ORIGIN, size).into())?;
+        }
+        self.terminal.draw(render).map(drop)
     }
 
-    pub fn size(&self) -> io::Result<Size> {
-        self.terminal.size()
+    /// Has the next frame drawn whole. A terminal that was made smaller and larger again has lost what it showed, though its size is the same.
+    pub fn repaint(&mut self) {
+        self.stale = true;
     }
 }
 

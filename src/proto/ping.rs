@@ -321,6 +321,9 @@ impl Session {
     /// Ping `seq` went out as `datagram` at `at` (stamped just before the system call).
     pub fn handle_sent(&mut self, seq: u64, datagram: Vec<u8>, at: Duration) {
         self.schedule_after(at);
+        // Counted before the oldest makes room, which must not look like the end of the last ping.
+        self.in_flight += 1;
+        self.unsettled += 1;
         if self.probes.len() == REMEMBERED {
             self.forget_oldest(at);
         }
@@ -332,8 +335,6 @@ impl Session {
             settled: false,
         });
         self.datagrams_sent = self.datagrams_sent.wrapping_add(1);
-        self.in_flight += 1;
-        self.unsettled += 1;
         self.events.push_back(PingEvent::Sent { seq, at, datagram });
     }
 

@@ -10,9 +10,9 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
-use super::history::{Drawn, LossColumn};
+use super::history::{Drawn, LossColumn, Row};
 use super::lists;
-use super::model::{MarkKind, ServerState, TargetState};
+use super::model::{MarkKind, ServerState, Target, TargetState};
 use super::view::{Scene, Title, frame, share, span_text};
 use super::{PingTab, Scale, TimeAxis};
 use crate::dashboard::widgets::chart::{
@@ -453,18 +453,44 @@ fn foot(tab: &PingTab, scene: &Scene, area: Rect, buffer: &mut Buffer) {
         Align::Left,
         look.glyphs,
     );
-    let Some(row) = tab
+    let room = area.width.saturating_sub(right_width + 6);
+    let row = tab
         .viewport
         .cursor
-        .and_then(|at| tab.front()?.history.nearest(at))
-    else {
-        return;
+        .and_then(|at| tab.front()?.history.nearest(at));
+    let line = row.map_or_else(|| legend(tab, scene), |row| readout(row, tab, scene));
+    let width = (text::line_width(&line) as u16).min(room);
+    text::draw_line(
+        buffer,
+        (area.x + 2, y),
+        width,
+        &line,
+        Align::Left,
+        look.glyphs,
+    );
+}
+
+/// The sign, colour and name of each target, where there are several.
+fn legend(tab: &PingTab, scene: &Scene) -> Line<'static> {
+    let targets = &tab.shown().targets;
+    let named = |(index, target): (usize, &Target)| {
+        let text = format!(" {} {} ", scene.look.signs.target(index), target.target);
+        Span::styled(text, scene.look.theme.target(index))
     };
+    match targets.len() {
+        0 | 1 => Line::default(),
+        _ => Line::from_iter(targets.iter().enumerate().map(named)),
+    }
+}
+
+/// What the cursor reads.
+fn readout(row: &Row, tab: &PingTab, scene: &Scene) -> Line<'static> {
+    let look = scene.look;
     let rtt = row.record.rtt.map_or_else(
         || phrases::NOTHING.to_owned(),
         |rtt| phrases::rtt(rtt, tab.clock_step),
     );
-    let line = Line::from(vec![
+    Line::from(vec![
         Span::styled(
             format!(
                 " {} #{} ",
@@ -478,19 +504,10 @@ fn foot(tab: &PingTab, scene: &Scene, area: Rect, buffer: &mut Buffer) {
             look.theme.strong,
         ),
         Span::styled(
-            format!("{} ", words.t(outcome_key(row.record.outcome))),
+            format!("{} ", look.words.t(outcome_key(row.record.outcome))),
             look.theme.outcome(row.record.outcome),
         ),
-    ]);
-    let width = (text::line_width(&line) as u16).min(area.width.saturating_sub(right_width + 6));
-    text::draw_line(
-        buffer,
-        (area.x + 2, y),
-        width,
-        &line,
-        Align::Left,
-        look.glyphs,
-    );
+    ])
 }
 
 /// The message key of an outcome in one or two words.

@@ -9,7 +9,6 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::dashboard::widgets::chart::Sample;
-use crate::proto::link::Leg;
 use crate::proto::ping::{Outcome, PingRecord};
 use crate::proto::stats;
 use crate::trace::event::Ruling;
@@ -103,8 +102,8 @@ impl Level {
         (at.as_nanos() / self.width.as_nanos()) as u64
     }
 
-    /// The bin of that moment; `None` when it has made room already.
-    fn bin_mut(&mut self, at: Duration) -> Option<&mut Bin> {
+    /// Makes room for the bin of that moment, which is the newest.
+    fn open(&mut self, at: Duration) {
         let number = self.number(at);
         if self.bins.is_empty() {
             self.first = number;
@@ -125,8 +124,12 @@ impl Level {
             }
             self.bins.push_back(Bin::default());
         }
-        self.bins
-            .get_mut(usize::try_from(number.checked_sub(self.first)?).ok()?)
+    }
+
+    /// The bin of that moment; `None` when it has made room already.
+    fn bin_mut(&mut self, at: Duration) -> Option<&mut Bin> {
+        let place = self.number(at).checked_sub(self.first)?;
+        self.bins.get_mut(usize::try_from(place).ok()?)
     }
 }
 
@@ -199,6 +202,10 @@ impl History {
             server: None,
             running,
         });
+        // Bins stand in the order of sending, not in that in which pings are decided.
+        for level in &mut self.levels {
+            level.open(record.sent_at);
+        }
     }
 
     /// Something became known of a ping.
@@ -216,6 +223,7 @@ impl History {
         let new_rtt = record.rtt.filter(|_| old.rtt.is_none()).map(millis);
         for level in &mut self.levels {
             let Some(bin) = level.bin_mut(record.sent_at) else {
+                level.forgotten.replace(before, after);
                 continue;
             };
             bin.tally.replace(before, after);
@@ -234,16 +242,6 @@ impl History {
         };
         self.rows[index].server = Some(word);
         true
-    }
-
-    /// Lost pings by the leg on which the server says it dropped them, among the rows kept.
-    pub fn lost_on(&self, leg: Leg) -> u64 {
-        let on_leg = |row: &&Row| {
-            row.record.outcome == Outcome::Lost
-                && matches!(row.server.map(|server| server.ruling),
-                    Some(Ruling::Lost { leg: l, .. } | Ruling::QueueFull { leg: l }) if l == leg)
-        };
-        self.rows.iter().filter(on_leg).count() as u64
     }
 
     fn index_of(&self, seq: u64) -> Option<usize> {
@@ -370,6 +368,7 @@ impl History {
         let half_column = (column / 2).max(Duration::from_nanos(1));
         let mut group: Option<(u128, f64, f64, f64)> = None;
         let mut loss_column: Option<(u128, LossColumn)> = None;
+        let mut column_from = from;
         for index in from..to {
             let row = &self.rows[index];
             let at = row.record.sent_at;
@@ -399,7 +398,10 @@ impl History {
                 continue;
             }
             let place = at.as_nanos() / column.as_nanos();
-            if let Some(entry) = self.loss_at(index, x)
+            if loss_column.is_none_or(|(open, _)| open != place) {
+                column_from = index;
+            }
+            if let Some(entry) = self.loss_at(index, column_from, x)
                 && let Some((open, finished)) = loss_column.replace((place, entry))
                 && open != place
             {
@@ -411,10 +413,13 @@ impl History {
         drawn
     }
 
-    /// The loss as it stood at one row.
-    fn loss_at(&self, index: usize, x: f64) -> Option<LossColumn> {
+    /// The loss as it stood at one row, whose column begins with row `column_from`.
+    fn loss_at(&self, index: usize, column_from: usize, x: f64) -> Option<LossColumn> {
         let row = &self.rows[index];
-        let before = match index.checked_sub(ROLLING) {
+        let rolls_out =
+            |earlier: &Row| earlier.running.decided + ROLLING as u64 <= row.running.decided;
+        let first = self.rows.partition_point(rolls_out).min(column_from);
+        let before = match first.checked_sub(1) {
             Some(earlier) => self.rows[earlier].running,
             None => self.forgotten,
         };
@@ -439,9 +444,17 @@ impl History {
             return drawn;
         };
         let mut running = level.forgotten;
+        let mut recent = Tally::default();
+        let mut rolled_out = level.bins.iter().map(|bin| bin.tally).peekable();
         let width = level.width.as_secs_f64();
         for (number, bin) in (level.first..).zip(&level.bins) {
             running.add(bin.tally);
+            recent.add(bin.tally);
+            while let Some(oldest) =
+                rolled_out.next_if(|oldest| recent.since(*oldest).decided >= ROLLING as u64)
+            {
+                recent = recent.since(oldest);
+            }
             let x = (number as f64 + 0.5) * width;
             if x < window.start.as_secs_f64() || bin.tally.decided == 0 {
                 continue;
@@ -462,7 +475,7 @@ impl History {
                 drawn.losses.push((x, Outcome::Lost));
             }
             let numbers = (
-                bin.tally.loss(),
+                recent.loss(),
                 running.loss(),
                 stats::wilson(running.lost, running.decided, stats::Z95),
             );

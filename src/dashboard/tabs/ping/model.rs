@@ -11,6 +11,7 @@ use crate::proto::stats::{Counts, PingStats, Runs, Summary, Window};
 use crate::settings;
 use crate::trace::event::{
     ClientCounts, EchoCounts, EchoDatagram, EchoEvent, Event, Excerpt, PingerEvent, TargetId,
+    Totals,
 };
 use crate::trace::start_error::StartError;
 
@@ -179,6 +180,15 @@ impl PingModel {
             }
             _ => false,
         }
+    }
+
+    /// What our server counted for the pings of a target, when that is whom they go to.
+    pub fn dropped(&self, target: &Target) -> Option<Totals> {
+        let port = target.local.filter(|_| self.is_own_server(target))?.port();
+        let mut clients = self.server.clients.iter();
+        clients
+            .find(|client| client.address.port() == port)
+            .map(|client| client.totals)
     }
 
     pub fn mark(&mut self, at: Duration, what: MarkKind) {

@@ -206,17 +206,9 @@ pub fn draw_counts(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buff
         column.pair(&words.t(key), &value.to_string(), style, false);
     }
     let model = tab.shown();
-    if let Some(target) = tab.front().filter(|target| model.is_own_server(target)) {
-        let (request, reply) = (
-            target.history.lost_on(Leg::Request),
-            target.history.lost_on(Leg::Reply),
-        );
-        column.pair(
-            &words.t("count.on_legs"),
-            &format!("{request} / {reply}"),
-            theme.text,
-            false,
-        );
+    if let Some(dropped) = tab.front().and_then(|target| model.dropped(target)) {
+        let legs = format!("{} / {}", dropped.request_lost, dropped.reply_lost);
+        column.pair(&words.t("count.on_legs"), &legs, theme.text, false);
     }
     let marks = [
         ("count.duplicates", counts.duplicates),
