@@ -187,9 +187,7 @@ fn layer_of(file: &str) -> Option<&'static Layer> {
             file == *place
         }
     };
-    LAYERS
-        .iter()
-        .find(|layer| layer.files.iter().any(|place| holds(&place)))
+    LAYERS.iter().find(|layer| layer.files.iter().any(holds))
 }
 
 /// A word or a sign of Rust, with its line from 1. Literals have no words in them and are left out.
@@ -246,7 +244,7 @@ fn tokens(source: &str) -> Vec<Token> {
                 };
             } else if word == "r" && hashes == 1 {
                 here += 1; // a raw word: `r#type`
-            } else if !(word == "b" && at(here) == '\'') && !c.is_numeric() {
+            } else if !c.is_numeric() && (word != "b" || at(here) != '\'') {
                 found.push(Token { text: word, line });
             }
         } else {

@@ -277,3 +277,132 @@ fn run(shared: &Shared, socket: &UdpSocket) {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    /// A line, and the client that its replies go to.
+    fn line() -> (DelayLine, UdpSocket, SocketAddr) {
+        let bind = || UdpSocket::bind(("127.0.0.1", 0)).expect("a free port can be bound");
+        let client = bind();
+        let patience = Some(Duration::from_secs(20));
+        client
+            .set_read_timeout(patience)
+            .expect("a timeout can be set");
+        let address = client.local_addr().expect("it is bound");
+        (DelayLine::start(Arc::new(bind())), client, address)
+    }
+
+    fn receive(client: &UdpSocket, count: usize) -> Vec<u8> {
+        let next = || {
+            let mut buffer = [0; 8];
+            let len = client.recv(&mut buffer).expect("a reply comes");
+            assert_eq!(len, 1);
+            buffer[0]
+        };
+        (0..count).map(|_| next()).collect()
+    }
+
+    fn assert_silent(client: &UdpSocket) {
+        client.set_nonblocking(true).expect("the mode can be set");
+        assert!(client.recv(&mut [0; 8]).is_err());
+        client.set_nonblocking(false).expect("the mode can be set");
+    }
+
+    #[test]
+    fn what_is_due_first_goes_first_and_the_rest_in_order_of_arrival() {
+        let (line, client, to) = line();
+        let now = Instant::now();
+        let due = |millis| now + Duration::from_millis(millis);
+        for (millis, name) in [(60, b'd'), (40, b'b'), (40, b'c'), (20, b'a'), (60, b'e')] {
+            line.push(due(millis), to, vec![name], false);
+        }
+        assert_eq!(receive(&client, 5), b"abcde");
+        assert!(Instant::now() >= due(60), "none goes early");
+        assert_eq!(line.finish(), Failures::default());
+    }
+
+    #[test]
+    fn a_held_reply_waits_for_another_to_the_same_client() {
+        let (line, client, to) = line();
+        let (_, stranger, elsewhere) = self::line();
+        let now = Instant::now();
+        line.push(now, to, vec![b'h'], true);
+        assert!(line.holds_any());
+        line.push(now, elsewhere, vec![b'x'], false);
+        assert_eq!(receive(&stranger, 1), b"x");
+        line.push(now, to, vec![b'a'], false);
+        let received = receive(&client, 2);
+        // A machine that stood still for so long lets it go by itself.
+        if now.elapsed() < HOLD_LIMIT {
+            assert_eq!(received, b"ah");
+        }
+        assert!(!line.holds_any());
+    }
+
+    #[test]
+    fn an_answer_sent_past_the_line_releases_too() {
+        let (line, client, to) = line();
+        line.push(Instant::now(), to, vec![b'h'], true);
+        line.release(to);
+        assert_eq!(receive(&client, 1), b"h");
+        line.release(to);
+        assert!(!line.holds_any());
+    }
+
+    #[test]
+    fn a_held_reply_that_is_not_due_yet_is_not_released() {
+        let (line, client, to) = line();
+        line.push(Instant::now() + HOUR, to, vec![b'h'], true);
+        line.release(to);
+        assert!(line.holds_any());
+        assert_silent(&client);
+    }
+
+    #[test]
+    fn finishing_sends_what_waits_and_abandoning_does_not() {
+        let (line, client, to) = line();
+        let soon = Instant::now() + Duration::from_millis(30);
+        line.push(soon, to, vec![b'a'], false);
+        line.push(soon, to, vec![b'b'], false);
+        line.finish();
+        assert_eq!(receive(&client, 2), b"ab");
+
+        let (line, client, to) = self::line();
+        line.push(Instant::now() + HOUR, to, vec![b'a'], false);
+        line.abandon();
+        assert_silent(&client);
+    }
+
+    #[test]
+    fn more_than_it_holds_is_dropped_and_counted() {
+        let (line, _client, to) = line();
+        let due = Instant::now() + HOUR;
+        for _ in 0..CAPACITY + 3 {
+            line.push(due, to, Vec::new(), false);
+        }
+        assert_eq!(line.failures().overflow, 3);
+        assert_eq!(line.abandon().overflow, 3);
+
+        let (line, _client, to) = self::line();
+        for _ in 0..5 {
+            line.push(due, to, vec![0; CAPACITY_BYTES / 4], false);
+        }
+        line.push(due, to, Vec::new(), false);
+        assert_eq!(line.abandon().overflow, 1, "one too many bytes, one empty");
+    }
+
+    #[test]
+    fn a_reply_that_cannot_be_sent_is_counted() {
+        let (line, client, to) = line();
+        let now = Instant::now();
+        // Longer than any datagram.
+        line.push(now, to, vec![0; 70_000], false);
+        line.push(now, to, vec![b'a'], false);
+        assert_eq!(receive(&client, 1), b"a");
+        assert_eq!(line.finish().send_failures, 1);
+    }
+}

@@ -171,7 +171,7 @@ impl Serialize for Excerpt {
 pub struct EchoCounts {
     #[serde(flatten)]
     pub totals: Totals,
-    /// Replies that went out: more than `replied` when the link duplicates.
+    /// Replies sent or given to the delay line: more than `replied` when the link duplicates.
     pub copies: u64,
     /// Datagrams longer than the receive buffer; answered with what was read.
     pub truncated: u64,

@@ -455,11 +455,13 @@ impl History {
             {
                 recent = recent.since(oldest);
             }
-            let x = (number as f64 + 0.5) * width;
+            // The newest bin reaches past the window; its part inside has a middle of its own.
+            let begins = number as f64 * width;
+            let x = f64::midpoint(begins, (begins + width).min(window.end.as_secs_f64()));
             if x < window.start.as_secs_f64() || bin.tally.decided == 0 {
                 continue;
             }
-            if x >= window.end.as_secs_f64() {
+            if begins >= window.end.as_secs_f64() {
                 break;
             }
             match bin.rtt {
