@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use sockscope::cli::{self, Command, Exit, Invocation, Stream};
 use sockscope::dashboard::app::Setup;
-use sockscope::dashboard::effects::{Labs, PingText};
+use sockscope::dashboard::effects::{Labs, draw_text};
 use sockscope::dashboard::tabs::ping::PingSetup;
 use sockscope::dashboard::tabs::ping::knobs::{Pace, PaceKind};
 use sockscope::dashboard::{run, terminal};
@@ -183,11 +183,13 @@ fn run_echo(
     }
 }
 
-fn text_of(plan: &PingPlan) -> PingText {
-    PingText {
-        plain: plan.plain,
-        size: plan.size.unwrap_or(0),
+/// A plain ping has the length of its text; another length asked for besides is a contradiction, and said to be one.
+fn contradicts_itself(plan: &PingPlan, words: Words) -> bool {
+    let contradicts = plan.plain && plan.size.is_some();
+    if contradicts {
+        complain(&words.t("ping.plain_has_no_size"));
     }
+    contradicts
 }
 
 fn run_ping(
@@ -199,6 +201,9 @@ fn run_ping(
     clock: Clock,
 ) -> u8 {
     let plan = settings.plan(Place::Command);
+    if contradicts_itself(&plan, words) {
+        return BAD_USE;
+    }
     let mode = match plan.mode {
         PingMode::Lab => Mode::Lab { gap: plan.interval },
         PingMode::Steady => Mode::Steady {
@@ -227,7 +232,7 @@ fn run_ping(
             mode,
             count: plan.count,
             timeout: plan.timeout,
-            text: text_of(&plan).draw(),
+            text: draw_text(plan.plain, plan.size.unwrap_or(0)),
         },
         clock_step: os::clock_step(),
         format,
@@ -245,13 +250,16 @@ fn run_ping(
 fn run_dashboard(invocation: &Invocation, words: Words, clock: Clock) -> u8 {
     let settings = &invocation.settings;
     let plan = settings.ping.plan(Place::Dashboard);
+    if contradicts_itself(&plan, words) {
+        return BAD_USE;
+    }
     let kind = match plan.mode {
         PingMode::Lab => PaceKind::Lab,
         PingMode::Steady => PaceKind::Steady,
     };
     let labs = Labs::new(
         echo_config(&settings.echo, None),
-        text_of(&plan),
+        plan.plain,
         Family::Any,
         clock,
     );
@@ -270,6 +278,7 @@ fn run_dashboard(invocation: &Invocation, words: Words, clock: Clock) -> u8 {
                 timeout: plan.timeout,
             },
             count: plan.count,
+            size: plan.size.unwrap_or(0),
             clock_step: labs.clock_step(),
         },
     };

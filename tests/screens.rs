@@ -77,6 +77,7 @@ impl Bench {
                 targets: Vec::new(),
                 pace,
                 count: None,
+                size: 0,
                 clock_step: STEP,
             },
         };

@@ -69,6 +69,8 @@ pub enum Effect {
         mode: Mode,
         timeout: Duration,
         count: Option<u64>,
+        /// Length of the datagrams, where it is more than the text needs.
+        size: usize,
     },
     SetPace {
         id: TargetId,

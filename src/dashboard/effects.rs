@@ -32,7 +32,7 @@ const RESOLVING: usize = 64;
 pub struct Labs {
     clock: Clock,
     echo_config: EchoConfig,
-    text: PingText,
+    plain: bool,
     family: Family,
     clock_step: Duration,
     wake: Arc<Notify>,
@@ -46,24 +46,13 @@ pub struct Labs {
     resolved: mpsc::Receiver<Resolved>,
 }
 
-/// What the pings say.
-#[derive(Debug, Clone, Copy)]
-pub struct PingText {
-    pub plain: bool,
-    pub size: usize,
-}
-
-impl PingText {
-    /// The text of a session; its tokens are drawn anew.
-    pub fn draw(self) -> Text {
-        if self.plain {
-            Text::Plain
-        } else {
-            Text::Token {
-                key: rand::random(),
-                size: self.size,
-            }
-        }
+/// What the pings of a session say: its tokens are drawn anew.
+pub fn draw_text(plain: bool, size: usize) -> Text {
+    if plain {
+        Text::Plain
+    } else {
+        let key = rand::random();
+        Text::Token { key, size }
     }
 }
 
@@ -74,7 +63,7 @@ struct Resolved {
 }
 
 impl Labs {
-    pub fn new(echo_config: EchoConfig, text: PingText, family: Family, clock: Clock) -> Self {
+    pub fn new(echo_config: EchoConfig, plain: bool, family: Family, clock: Clock) -> Self {
         let wake = Arc::new(Notify::new());
         let tap = |capacity| {
             let wake = wake.clone();
@@ -84,7 +73,7 @@ impl Labs {
         Self {
             clock,
             echo_config,
-            text,
+            plain,
             family,
             clock_step: os::clock_step(),
             echo_tap: tap(ECHO_TAP),
@@ -154,12 +143,13 @@ impl Labs {
                 mode,
                 timeout,
                 count,
+                size,
             } => {
                 let plan = Plan {
                     mode,
                     count,
                     timeout,
-                    text: self.text.draw(),
+                    text: draw_text(self.plain, size),
                 };
                 self.resolve(id, target, plan);
             }

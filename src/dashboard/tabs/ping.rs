@@ -41,6 +41,8 @@ pub struct PingSetup {
     pub targets: Vec<settings::Target>,
     pub pace: Pace,
     pub count: Option<u64>,
+    /// Length of the datagrams, where it is more than the text needs.
+    pub size: usize,
     /// The smallest step of the clock.
     pub clock_step: Duration,
 }
@@ -120,8 +122,9 @@ pub struct PingTab {
     frozen: Option<(Duration, Box<PingModel>)>,
     link: LinkSettings,
     pace: Pace,
-    /// The interval of the settings, to which presets without traffic of their own go back.
-    usual_interval: Duration,
+    size: usize,
+    /// Interval and size of the settings, to which presets without traffic of their own go back.
+    usual_traffic: (Duration, usize),
     count: Option<u64>,
     clock_step: Duration,
     /// Targets from the settings, started once the server's port is known.
@@ -154,7 +157,8 @@ impl PingTab {
             frozen: None,
             link: setup.link,
             pace: setup.pace,
-            usual_interval: setup.pace.interval,
+            size: setup.size,
+            usual_traffic: (setup.pace.interval, setup.size),
             count: setup.count,
             clock_step: setup.clock_step,
             pings_itself: setup.targets.is_empty(),
@@ -407,13 +411,20 @@ impl PingTab {
         let next = self.preset.map_or(0, |place| (place + 1) % presets().len());
         let preset = &presets()[next];
         let mut effects = self.set_link(preset.link.clone());
-        let interval = preset
-            .traffic
-            .map_or(self.usual_interval, |traffic| traffic.interval);
+        let (interval, size) = preset.traffic.map_or(self.usual_traffic, |traffic| {
+            (traffic.interval, traffic.payload)
+        });
         effects.extend(self.set_pace(Pace {
             interval,
             ..self.pace
         }));
+        if size != self.size {
+            // Datagrams of another size are another run.
+            self.size = size;
+            for place in 0..self.live.targets.len() {
+                effects.extend(self.ping_anew(place));
+            }
+        }
         self.preset = Some(next);
         effects
     }
@@ -453,6 +464,7 @@ impl PingTab {
             mode: self.mode(),
             timeout: self.pace.timeout,
             count: self.count,
+            size: self.size,
         }
     }
 
