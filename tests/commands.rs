@@ -647,11 +647,7 @@ fn ping_tells_people_in_lines() {
 
 #[test]
 fn ping_sends_what_was_asked_for() {
-    let cases: [(&[&str], usize); 3] = [
-        (&["--plain"], 6),
-        (&["--size", "64"], 64),
-        (&["--plain", "--size", "64"], 6),
-    ];
+    let cases: [(&[&str], usize); 2] = [(&["--plain"], 6), (&["--size", "64"], 64)];
     for (arguments, bytes) in cases {
         let (mut server, address) = echo(&["--loss", "none", "--count", "1"]);
         let mut all = vec![address.as_str(), "-c", "1"];
@@ -669,6 +665,16 @@ fn ping_sends_what_was_asked_for() {
 }
 
 #[test]
+fn plain_pings_have_no_size_to_choose() {
+    let finished = ping(&["127.0.0.1:9", "--plain", "--size", "64"]);
+    assert_eq!(finished.code, Some(2), "{finished:?}");
+    assert!(
+        finished.complaint.contains("--size has no place"),
+        "{finished:?}"
+    );
+}
+
+#[test]
 fn steady_pings_do_not_wait_for_each_other() {
     let (_server, address) = echo(&["--loss", "none", "--delay", "200ms"]);
     let finished = ping(&[
@@ -679,7 +685,8 @@ fn steady_pings_do_not_wait_for_each_other() {
     let took = at(&pings[4]) - at(&pings[0]);
     // All were on their way before the first was answered: a quarter of the time that one of them takes.
     assert!(took < chrono::TimeDelta::milliseconds(200), "{took}");
-    assert!(took >= chrono::TimeDelta::milliseconds(39), "{took}");
+    // Deadlines are absolute: a first ping that went out late is not made up for by the others going later.
+    assert!(took > chrono::TimeDelta::milliseconds(20), "{took}");
 }
 
 #[test]
