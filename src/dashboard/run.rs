@@ -1,6 +1,6 @@
 //! The dashboard's loop: the only `select!` over keys, labs, clock and signals.
 //!
-//! It takes in everything that is there, then draws once if something changed: at once after a key, otherwise at most [`FRAMES`] times a second,
+//! It takes in everything that is there, then draws once if something changed: at once after a key, otherwise at most `FRAMES` times a second,
 //! and not at all while nothing happens.
 
 use std::future::{Future, poll_fn};

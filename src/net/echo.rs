@@ -2,7 +2,7 @@
 //!
 //! One thread owns the socket, the link model and the table of clients, and waits for nobody: it judges a batch of datagrams, answers what is
 //! answered at once, reports to the tap, and publishes its counters when nobody is looking at them. Replies that the link delays, copies or
-//! holds back go through a [`DelayLine`], a thread of its own. Nothing here is async: a blocking receive has the shortest path from the
+//! holds back go through a `DelayLine`, a thread of its own. Nothing here is async: a blocking receive has the shortest path from the
 //! network card to the verdict.
 
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! The Ping tab: watch datagrams get lost. State and update stand here; what it knows is in [`model`], how it looks in `view`.
+//! The Ping tab: watch datagrams get lost. State and update stand here; what it knows is in `model`, how it looks in `view`.
 
 pub mod knobs;
 

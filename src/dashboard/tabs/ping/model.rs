@@ -96,7 +96,7 @@ pub struct Figures {
     pub counts: Counts,
     pub summary: Summary,
     pub last_rtt: Option<Duration>,
-    /// Over the last [`ROLLING`] decided pings.
+    /// Over the last `ROLLING` decided pings.
     pub window: Option<Window>,
     pub runs: Runs,
     pub rtt_bars: Option<RttBars>,
