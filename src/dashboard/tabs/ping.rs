@@ -120,15 +120,15 @@ pub struct PingTab {
     live: PingModel,
     /// The model as it was when the view was frozen, and when that was.
     frozen: Option<(Duration, Box<PingModel>)>,
-    link: LinkSettings,
     pace: Pace,
     size: usize,
     /// Interval and size of the settings, to which presets without traffic of their own go back.
     usual_traffic: (Duration, usize),
     count: Option<u64>,
     clock_step: Duration,
-    /// Targets from the settings, started once the server's port is known.
+    /// Targets from the settings, until they are started.
     wanted: Vec<settings::Target>,
+    /// As soon as the server listens, it is pinged.
     pings_itself: bool,
     next_id: TargetId,
     panel: Panel,
@@ -153,9 +153,8 @@ pub struct PingTab {
 impl PingTab {
     pub fn new(setup: PingSetup) -> Self {
         Self {
-            live: PingModel::new(setup.link.clone()),
+            live: PingModel::new(setup.link),
             frozen: None,
-            link: setup.link,
             pace: setup.pace,
             size: setup.size,
             usual_traffic: (setup.pace.interval, setup.size),
@@ -189,8 +188,6 @@ impl PingTab {
         }
         effects
     }
-
-    // ---- update ----
 
     /// Takes in what the labs reported. A server that has begun to listen gets its first pinger.
     pub fn take(&mut self, events: Vec<Event>, left_out: u64) -> Vec<Effect> {
@@ -312,7 +309,7 @@ impl PingTab {
             Action::LossUp => self.turn(Leg::Request, Knob::Loss, Turn::More),
             Action::LossDown => self.turn(Leg::Request, Knob::Loss, Turn::Less),
             Action::NextLossModel => {
-                let mut link = self.link.clone();
+                let mut link = self.live.server.link.clone();
                 let leg = leg_mut(&mut link, self.leg);
                 leg.loss = knobs::next_model(&leg.loss);
                 self.set_link(link)
@@ -372,7 +369,7 @@ impl PingTab {
         if matches!(knob, Knob::Interval | Knob::Timeout | Knob::Pace) {
             return self.set_pace(knobs::turn_pace(self.pace, knob, turn));
         }
-        let mut link = self.link.clone();
+        let mut link = self.live.server.link.clone();
         let settings = leg_mut(&mut link, leg);
         *settings = knobs::turn_leg(settings, knob, turn);
         self.set_link(link)
@@ -390,7 +387,7 @@ impl PingTab {
                 .map_err(|error| phrases::spec_error(&error, words))?;
             return Ok(self.set_pace(pace));
         }
-        let mut link = self.link.clone();
+        let mut link = self.live.server.link.clone();
         let settings = leg_mut(&mut link, self.leg);
         *settings = knobs::type_leg(settings, knob, text)
             .map_err(|error| phrases::spec_error(&error, words))?;
@@ -399,10 +396,9 @@ impl PingTab {
 
     fn set_link(&mut self, link: LinkSettings) -> Vec<Effect> {
         self.preset = None;
-        if link == self.link {
+        if link == self.live.server.link {
             return Vec::new();
         }
-        self.link = link.clone();
         self.live.server.link = link.clone();
         vec![Effect::SetLink(link)]
     }

@@ -188,7 +188,11 @@ impl PingTab {
     pub(super) fn open(&mut self) -> Option<(Purpose, String)> {
         match self.panel {
             Panel::Link if self.knob != Knob::Pace => {
-                let text = knobs::text(leg_of(&self.link, self.leg), self.pace, self.knob);
+                let text = knobs::text(
+                    leg_of(&self.live.server.link, self.leg),
+                    self.pace,
+                    self.knob,
+                );
                 return Some((Purpose::Knob(self.knob), text));
             }
             Panel::Rtt | Panel::Loss => {
