@@ -15,12 +15,18 @@ use super::app::{App, Effect, Msg, Setup};
 use super::effects::Labs;
 use super::tabs::ping::Figures;
 use super::terminal::Screen;
+use crate::proto::ping::PingEvent;
 use crate::trace::clock::Clock;
+use crate::trace::event::{Event, PingerEvent};
 
 /// Frames a second while labs report.
 const FRAMES: u32 = 15;
 /// Time between two frames at that rate.
 const FRAME: Duration = Duration::from_nanos(1_000_000_000 / FRAMES as u64);
+
+/// How long a frame waits for more after labs began to report: the threads of both ends tell of one ping within a moment of each other, and one
+/// frame shows it all.
+const GATHER: Duration = Duration::from_millis(5);
 
 /// What was seen, for the lines that stay in the terminal afterwards.
 pub struct Seen {
@@ -42,22 +48,29 @@ pub async fn run(
     let effects = app.start();
     let mut quit = perform(&mut app, effects, &mut labs, &mut screen, now())?;
     let mut changed = true;
+    let mut reported_at: Option<Instant> = None;
     let mut drawn_at: Option<Instant> = None;
     while !quit {
-        let next_frame = drawn_at.map_or_else(Instant::now, |at| at + FRAME);
-        if changed && next_frame <= Instant::now() {
-            draw(&mut app, &mut labs, &mut screen, now())?;
-            drawn_at = Some(Instant::now());
-            changed = false;
+        let wanted = if changed {
+            Some(Instant::now())
+        } else {
+            reported_at.map(|at| at + GATHER)
+        };
+        let next_frame = wanted.map(|at| drawn_at.map_or(at, |drawn| at.max(drawn + FRAME)));
+        if next_frame.is_some_and(|at| at <= Instant::now()) {
+            changed |= take_in(&mut app, &mut labs, &mut screen, now())?;
+            reported_at = None;
+            if changed {
+                draw(&mut app, &mut screen)?;
+                drawn_at = Some(Instant::now());
+                changed = false;
+            }
             #[cfg(debug_assertions)]
             super::terminal::panic_if_asked();
+            continue;
         }
         let tick = app.next_tick().map(|at| clock.instant(at));
-        let wake = if changed {
-            Some(tick.map_or(next_frame, |tick| tick.min(next_frame)))
-        } else {
-            tick
-        };
+        let wake = [next_frame, tick].into_iter().flatten().min();
         tokio::select! {
             () = &mut stop => quit = true,
             event = input.next() => {
@@ -89,12 +102,15 @@ pub async fn run(
                 if let Some(msg) = msg {
                     let effects = app.update(msg, now());
                     quit |= perform(&mut app, effects, &mut labs, &mut screen, now())?;
+                    changed = true;
                 }
-                changed = true;
+                reported_at.get_or_insert_with(Instant::now);
             }
             () = sleep_until(wake) => {
-                app.update(Msg::Tick, now());
-                changed = true;
+                if tick.is_some_and(|tick| tick <= Instant::now()) {
+                    app.update(Msg::Tick, now());
+                    changed = true;
+                }
             }
         }
     }
@@ -133,18 +149,33 @@ fn message(input: Input) -> Option<Msg> {
     }
 }
 
-/// Brings the dashboard up to date with its labs.
-fn take_in(app: &mut App, labs: &mut Labs, screen: &mut Screen, now: Duration) -> io::Result<()> {
+/// Brings the dashboard up to date with its labs; tells whether that can be seen.
+fn take_in(app: &mut App, labs: &mut Labs, screen: &mut Screen, now: Duration) -> io::Result<bool> {
+    let mut visible = false;
     if let Some(msg) = labs.events() {
+        visible = is_visible(&msg);
         let effects = app.update(msg, now);
         perform(app, effects, labs, screen, now)?;
     }
     app.update(Msg::Counters(labs.counters()), now);
-    Ok(())
+    Ok(visible)
 }
 
-fn draw(app: &mut App, labs: &mut Labs, screen: &mut Screen, now: Duration) -> io::Result<()> {
-    take_in(app, labs, screen, now)?;
+/// That nothing more is expected of a ping changes nothing on screen.
+fn is_visible(msg: &Msg) -> bool {
+    let is_settled = |event: &Event| {
+        let Event::Ping { event, .. } = event else {
+            return false;
+        };
+        matches!(event, PingerEvent::Ping(PingEvent::Settled { .. }))
+    };
+    match msg {
+        Msg::Events { events, left_out } => *left_out > 0 || !events.iter().all(is_settled),
+        _ => true,
+    }
+}
+
+fn draw(app: &mut App, screen: &mut Screen) -> io::Result<()> {
     screen.draw(|frame| {
         app.area = frame.area();
         frame.render_widget(&mut *app, frame.area());

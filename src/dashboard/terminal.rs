@@ -2,7 +2,7 @@
 //!
 //! Whatever ends the program ends here: a return, an error, a signal, or a panic in any thread, which also leaves a report.
 
-use std::io::{self, IsTerminal, Stdout, Write};
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 use std::mem::ManuallyDrop;
 use std::panic::PanicHookInfo;
 use std::path::PathBuf;
@@ -23,10 +23,13 @@ use ratatui::layout::Position;
 /// Whether this program has the terminal now. The panic hook must know, and a hook knows only statics.
 static BORROWED: AtomicBool = AtomicBool::new(false);
 
+/// More than most frames take: a frame goes out in one or two writes, and a terminal is woken as often.
+const FRAME_BYTES: usize = 16_384;
+
 /// The borrowed terminal. Dropping it gives it back.
 pub struct Screen {
     /// Never dropped: it would show the cursor, which [`give_back`] does, and panic where there is no terminal left to show it on.
-    terminal: ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>,
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
     /// The terminal no longer shows what was drawn last.
     stale: bool,
 }
@@ -51,7 +54,10 @@ impl Screen {
         if mouse {
             execute!(io::stdout(), EnableMouseCapture)?;
         }
-        let terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
+        let terminal = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(
+            FRAME_BYTES,
+            io::stdout(),
+        )))?;
         std::mem::forget(guard);
         Ok(Self {
             terminal: ManuallyDrop::new(terminal),
@@ -70,9 +76,9 @@ impl Screen {
 
     /// Draws one frame inside a synchronized update, so that a terminal never shows half of it.
     pub fn draw(&mut self, render: impl FnOnce(&mut ratatui::Frame)) -> io::Result<()> {
-        queue!(io::stdout(), BeginSynchronizedUpdate)?;
+        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
         let drawn = self.draw_frame(render);
-        execute!(io::stdout(), EndSynchronizedUpdate)?;
+        execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
         drawn
     }
 

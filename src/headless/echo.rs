@@ -19,6 +19,8 @@ use crate::words::{Words, phrases};
 
 /// How many events may wait for the printer.
 const TAP: usize = 65_536;
+/// After each look at the tap events gather this long: woken for every batch of a flood, the printer would take a processor away from the server.
+const GATHER: Duration = Duration::from_millis(5);
 
 /// How much is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +121,7 @@ pub async fn run(
         if stopped {
             break;
         }
+        tokio::time::sleep(GATHER).await;
     }
     server.stop();
     let left_out = tap.drain(&mut events);

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use super::delay_line::{DelayLine, Failures};
 use super::os::{self, Batch};
 use crate::proto::guard::{Bucket, Caps, Guard};
-use crate::proto::link::{ClientState, Delivery, Link, LinkSettings, flip_bit};
+use crate::proto::link::{ClientState, Deliveries, Delivery, Link, LinkSettings, flip_bit};
 use crate::trace::clock::Clock;
 use crate::trace::event::{
     ClientCounts, EchoCounts, EchoDatagram, EchoEvent, Event, Excerpt, Ruling, Totals,
@@ -330,7 +330,6 @@ impl Worker {
 
     fn judge(&mut self, batch: &mut Batch, slot: usize, at: Duration) {
         let from = batch.from(slot);
-        let payload = Excerpt::of(batch.bytes(slot));
         let bytes = batch.bytes(slot).len();
         self.counts.truncated += u64::from(batch.is_truncated(slot));
         if !self.clients.contains_key(&from) {
@@ -340,57 +339,51 @@ impl Worker {
             return;
         };
         client.last_seen = at;
-        let mut report = EchoDatagram {
-            n: self.counts.totals.received + 1,
-            at,
-            from,
-            bytes,
-            payload,
-            ruling: Ruling::Replied,
-            delay: Duration::ZERO,
-            copies: 0,
-            corrupted: false,
-            held: false,
-        };
-        match self.guard.admit(from, &mut client.bucket, at) {
-            Err(refusal) => report.ruling = Ruling::Refused(refusal),
+        let (ruling, deliveries) = match self.guard.admit(from, &mut client.bucket, at) {
+            Err(refusal) => (Ruling::Refused(refusal), Deliveries::default()),
             Ok(()) => {
                 let verdict = self.link.judge(&mut client.state, bytes, at);
-                let may_duplicate =
-                    self.allow_remote_duplicates || from.ip().to_canonical().is_loopback();
-                let copies = if may_duplicate {
-                    verdict.deliveries.len()
-                } else {
-                    verdict.deliveries.len().min(1)
-                };
-                let deliveries = &verdict.deliveries[..copies];
-                report.ruling = Ruling::from(&verdict);
-                report.copies = copies as u8;
-                report.delay = deliveries
+                (Ruling::from(&verdict), verdict.deliveries)
+            }
+        };
+        client.totals.count(&ruling);
+        self.counts.totals.count(&ruling);
+        let may_duplicate = self.allow_remote_duplicates || from.ip().to_canonical().is_loopback();
+        let copies = if may_duplicate {
+            deliveries.len()
+        } else {
+            deliveries.len().min(1)
+        };
+        let deliveries = &deliveries[..copies];
+        self.counts.copies += copies as u64;
+        // Made in its place: an event is long, and this is done for every datagram of a flood.
+        self.reports
+            .push(Event::Echo(EchoEvent::Datagram(EchoDatagram {
+                n: self.counts.totals.received,
+                at,
+                from,
+                bytes,
+                payload: Excerpt::of(batch.bytes(slot)),
+                ruling,
+                delay: deliveries
                     .iter()
                     .map(|delivery| delivery.delay)
                     .min()
-                    .unwrap_or_default();
-                report.corrupted = deliveries
+                    .unwrap_or_default(),
+                copies: copies as u8,
+                corrupted: deliveries
                     .iter()
-                    .any(|delivery| delivery.request_flip.or(delivery.reply_flip).is_some());
-                report.held = deliveries.iter().any(|delivery| delivery.held);
-                match deliveries {
-                    [] => {}
-                    [only] if only.delay.is_zero() && !only.held => {
-                        answer(batch.bytes_mut(slot), only);
-                        batch.answer(slot);
-                    }
-                    several => self.delay(batch.bytes(slot), from, several, at),
-                }
+                    .any(|delivery| delivery.request_flip.or(delivery.reply_flip).is_some()),
+                held: deliveries.iter().any(|delivery| delivery.held),
+            })));
+        match deliveries {
+            [] => {}
+            [only] if only.delay.is_zero() && !only.held => {
+                answer(batch.bytes_mut(slot), only);
+                batch.answer(slot);
             }
+            several => self.delay(batch.bytes(slot), from, several, at),
         }
-        if let Some(client) = self.clients.get_mut(&from) {
-            client.totals.count(&report.ruling);
-        }
-        self.counts.totals.count(&report.ruling);
-        self.counts.copies += u64::from(report.copies);
-        self.reports.push(Event::Echo(EchoEvent::Datagram(report)));
     }
 
     /// Makes a record for a client that is new, or was forgotten; the client seen longest ago makes room.

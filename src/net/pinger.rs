@@ -131,6 +131,15 @@ impl Drop for Pinger {
     }
 }
 
+/// What a receive brought, as far as the loop cares.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Came {
+    /// The kernel's stamp of a sending; the reply may still be on its way.
+    Stamp,
+    /// A datagram, a refusal, or nothing within the time.
+    AnythingElse,
+}
+
 /// Everything the pinger's thread owns.
 struct Driver {
     config: PingerConfig,
@@ -145,30 +154,43 @@ struct Driver {
 impl Driver {
     fn run(mut self) {
         let mut buffer = vec![0; LARGEST_DATAGRAM];
+        // From a sending until the first thing that comes, or until nothing came for a while: on loopback a reply takes less time than waking
+        // whoever watches, who would compete with the server for a processor. So they are told of the ping and its reply together.
+        let mut reply_expected = false;
         while !self.shared.stop.load(Ordering::Relaxed) && !self.session.is_finished() {
             while let Ok(order) = self.orders.try_recv() {
                 self.obey(order);
             }
-            self.send_what_is_due();
             self.session.handle_timeout(self.now());
-            self.report();
-            let due = [self.session.next_send(), self.session.poll_timeout()]
-                .into_iter()
-                .flatten()
-                .min();
-            let wait = due.map_or(LOOK, |at| at.saturating_sub(self.now()).min(LOOK));
-            if let Err(error) = self.receive(&mut buffer, wait) {
-                let event = PingerEvent::Failed {
-                    error: error.to_string(),
-                };
-                self.tap.push(Event::Ping {
-                    target: self.config.id,
-                    event,
-                });
-                break;
+            if !reply_expected {
+                self.report();
+            }
+            reply_expected |= self.send_what_is_due();
+            let wait = self.wait();
+            match self.receive(&mut buffer, wait) {
+                Ok(came) => reply_expected &= came == Came::Stamp,
+                Err(error) => {
+                    let event = PingerEvent::Failed {
+                        error: error.to_string(),
+                    };
+                    self.tap.push(Event::Ping {
+                        target: self.config.id,
+                        event,
+                    });
+                    break;
+                }
             }
         }
         self.report();
+    }
+
+    /// How long there is nothing to do but to listen. A record that is only to be settled waits for the next look.
+    fn wait(&self) -> Duration {
+        let due = [self.session.next_send(), self.session.next_decision()];
+        due.into_iter()
+            .flatten()
+            .min()
+            .map_or(LOOK, |at| at.saturating_sub(self.now()).min(LOOK))
     }
 
     fn now(&self) -> Duration {
@@ -182,18 +204,23 @@ impl Driver {
         }
     }
 
-    fn send_what_is_due(&mut self) {
-        if let Some((seq, datagram)) = self.session.poll_transmit(self.now()) {
-            let at = self.now();
-            match self.socket.send(&datagram) {
-                Ok(()) => self.session.handle_sent(seq, datagram, at),
-                Err(error) => self.session.handle_send_failure(seq, at, error.to_string()),
-            }
+    /// Sends the next ping if it is due; tells whether one went out.
+    fn send_what_is_due(&mut self) -> bool {
+        let Some((seq, datagram)) = self.session.poll_transmit(self.now()) else {
+            return false;
+        };
+        let at = self.now();
+        let sent = self.socket.send(&datagram);
+        let went_out = sent.is_ok();
+        match sent {
+            Ok(()) => self.session.handle_sent(seq, datagram, at),
+            Err(error) => self.session.handle_send_failure(seq, at, error.to_string()),
         }
+        went_out
     }
 
     /// Takes in one thing from the socket, if it comes in time.
-    fn receive(&mut self, buffer: &mut [u8], wait: Duration) -> std::io::Result<()> {
+    fn receive(&mut self, buffer: &mut [u8], wait: Duration) -> std::io::Result<Came> {
         match self.socket.receive(buffer, wait)? {
             Received::Nothing => {}
             Received::Datagram {
@@ -212,13 +239,14 @@ impl Driver {
                 );
             }
             Received::SentStamp { index, kernel_at } => {
-                self.session.handle_sent_stamp(index, kernel_at)
+                self.session.handle_sent_stamp(index, kernel_at);
+                return Ok(Came::Stamp);
             }
             Received::Refused { datagram } => {
                 self.session.handle_refused(datagram.as_deref(), self.now())
             }
         }
-        Ok(())
+        Ok(Came::AnythingElse)
     }
 
     fn report(&mut self) {

@@ -508,11 +508,15 @@ impl Session {
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called next.
     pub fn poll_timeout(&self) -> Option<Duration> {
-        let timeout = self
-            .probe(self.undecided_from)
-            .map(|probe| probe.record.sent_at + self.plan.timeout);
         let settle = self.settle_queue.peek().map(|Reverse((at, _))| *at);
-        [timeout, settle].into_iter().flatten().min()
+        [self.next_decision(), settle].into_iter().flatten().min()
+    }
+
+    /// When the oldest ping in flight runs out of time. [`poll_timeout`](Self::poll_timeout) may come sooner, to settle a record that is decided; that
+    /// may wait, as this may not: a reply that comes before it is called would not be late.
+    pub fn next_decision(&self) -> Option<Duration> {
+        let probe = self.probe(self.undecided_from)?;
+        Some(probe.record.sent_at + self.plan.timeout)
     }
 
     /// Decides what is overdue at `now`.

@@ -4,7 +4,6 @@
 //! never wait for a screen. It stands apart because its guarantee has to hold for every lab: a push takes one short lock and no system call
 //! unless the watcher was asleep.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::event::Event;
@@ -26,7 +25,7 @@ struct Shared {
 
 #[derive(Default)]
 struct Ring {
-    events: VecDeque<Event>,
+    events: Vec<Event>,
     left_out: u64,
 }
 
@@ -62,7 +61,7 @@ impl Tap {
             let was_empty = ring.events.is_empty();
             for event in events {
                 if ring.events.len() < self.shared.capacity {
-                    ring.events.push_back(event);
+                    ring.events.push(event);
                 } else {
                     ring.left_out += 1;
                 }
@@ -74,10 +73,15 @@ impl Tap {
         }
     }
 
-    /// Moves everything held into `events` and tells how many were left out since the last call.
+    /// Moves everything held to the end of `events` and tells how many were left out since the last call. An empty `events` changes places with
+    /// what is held, so that a lab that pushes meanwhile does not wait until a flood is copied.
     pub fn drain(&self, events: &mut Vec<Event>) -> u64 {
         let mut ring = self.ring();
-        events.extend(ring.events.drain(..));
+        if events.is_empty() {
+            std::mem::swap(events, &mut ring.events);
+        } else {
+            events.append(&mut ring.events);
+        }
         std::mem::take(&mut ring.left_out)
     }
 }

@@ -29,9 +29,21 @@ pub fn width(text: &str) -> usize {
 /// Columns that a line takes when drawn.
 #[must_use]
 pub fn line_width(line: &Line) -> usize {
-    line.styled_graphemes(Style::new())
+    line.spans.iter().map(span_width).sum()
+}
+
+fn span_width(span: &Span) -> usize {
+    if is_plain(&span.content) {
+        return span.content.len();
+    }
+    span.styled_graphemes(Style::new())
         .map(|grapheme| usize::from(grapheme.symbol.cell_width()))
         .sum()
+}
+
+/// Whether every byte is a character that takes one column. Most text on a screen is, and looking for its graphemes was a third of a frame.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// Cuts or pads a text to exactly `width` columns.
@@ -54,12 +66,7 @@ pub fn fit_line(line: &Line, width: usize, align: Align, glyphs: Glyphs) -> Line
     let mut fitted = Builder::default();
     let needed = line_width(line);
     let spare = width.saturating_sub(needed);
-    let before = match align {
-        Align::Left => 0,
-        Align::Right => spare,
-        Align::Center => spare / 2,
-    };
-    fitted.pad(before, line.style);
+    fitted.pad(room_before(spare, align), line.style);
     let room = if needed > width {
         width.saturating_sub(1)
     } else {
@@ -94,8 +101,51 @@ pub fn draw_line(
     if area.is_empty() {
         return;
     }
-    let fitted = fit_line(line, usize::from(area.width), align, glyphs);
-    buf.set_line(area.x, area.y, &fitted, area.width);
+    let width = usize::from(area.width);
+    let needed = line_width(line);
+    if needed > width {
+        let fitted = fit_line(line, width, align, glyphs);
+        buf.set_line(area.x, area.y, &fitted, area.width);
+        return;
+    }
+    let before = room_before(width - needed, align);
+    let mut x = draw_blanks(buf, (area.x, area.y), before, line.style);
+    for span in &line.spans {
+        x = draw_span(buf, (x, area.y), area.right() - x, span, line.style);
+    }
+    draw_blanks(buf, (x, area.y), width - needed - before, line.style);
+}
+
+/// Draws a span that fits; returns the column after it.
+fn draw_span(buf: &mut Buffer, (x, y): (u16, u16), room: u16, span: &Span, base: Style) -> u16 {
+    let style = base.patch(span.style);
+    if !is_plain(&span.content) {
+        let content = span.content.as_ref();
+        return buf.set_span(x, y, &Span::styled(content, style), room).0;
+    }
+    let mut at = x;
+    for byte in span.content.bytes() {
+        buf[(at, y)].set_char(char::from(byte)).set_style(style);
+        at += 1;
+    }
+    at
+}
+
+fn draw_blanks(buf: &mut Buffer, (x, y): (u16, u16), columns: usize, style: Style) -> u16 {
+    let end = x + columns as u16;
+    for at in x..end {
+        buf[(at, y)].set_char(' ').set_style(style);
+    }
+    end
+}
+
+/// How many of the columns to spare stand in front.
+fn room_before(spare: usize, align: Align) -> usize {
+    match align {
+        Align::Left => 0,
+        Align::Right => spare,
+        Align::Center => spare / 2,
+    }
 }
 
 /// Breaks a line into rows of at most `width` columns.

@@ -137,13 +137,12 @@ impl PingSocket {
                 inbox.limit_wait(&self.socket, left)?;
                 MsgFlags::empty()
             } else {
-                // Entries of the error queue would end the wait at once.
+                // Entries of the error queue would end the wait at once. Stamps of sendings are kept back meanwhile: a
+                // reply is most likely on its way, and every call before the wait makes it late.
                 inbox.read_notices(&self.socket);
-                if let Some(notice) = inbox.notices.pop_front() {
-                    return Ok(notice);
-                }
-                if !wait(&self.socket, left)? {
-                    return Ok(Received::Nothing);
+                let is_stamp = |notice: &Received| matches!(notice, Received::SentStamp { .. });
+                if !inbox.notices.iter().all(is_stamp) || !wait(&self.socket, left)? {
+                    return Ok(inbox.notices.pop_front().unwrap_or(Received::Nothing));
                 }
                 MsgFlags::MSG_DONTWAIT
             };

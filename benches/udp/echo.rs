@@ -1,0 +1,158 @@
+//! Echoes a second, with a number of datagrams always in flight.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use super::peers::{self, Server};
+use super::report::{Outcome, Report, median, quantile};
+use super::screen::Dashboard;
+
+const ROUNDS: usize = 11;
+/// How long one peer runs in one round.
+const SLICE: Duration = Duration::from_millis(400);
+const DATAGRAM: [u8; 32] = [b'x'; 32];
+/// How long a reply may take before its datagram counts as gone.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+const BARE: &str = "bare recv_from/send_to loop";
+const TAPPED: &str = "sockscope echo, events drained";
+const WATCHED: &str = "sockscope, dashboard 120x36";
+
+/// A server that runs, and whatever keeps it running.
+struct Peer {
+    name: &'static str,
+    address: SocketAddr,
+    _running: Running,
+}
+
+enum Running {
+    Server { _server: Server },
+    Dashboard { _dashboard: Dashboard },
+}
+
+impl Peer {
+    fn server(name: &'static str, server: Server) -> Self {
+        Self {
+            name,
+            address: server.address,
+            _running: Running::Server { _server: server },
+        }
+    }
+}
+
+fn peers(report: &mut Report) -> Outcome<Vec<Peer>> {
+    let dashboard = Dashboard::start(120, 36, &["--loss", "none"], &[])?;
+    let mut peers = vec![
+        Peer::server(BARE, Server::bare()?),
+        Peer::server(TAPPED, Server::ours(&["--loss", "none"])?),
+        Peer {
+            name: WATCHED,
+            address: dashboard.echo,
+            _running: Running::Dashboard {
+                _dashboard: dashboard,
+            },
+        },
+    ];
+    if peers::is_installed("python3") {
+        peers.push(Peer::server("python3 recvfrom/sendto", Server::python()?));
+    } else {
+        report.say("python3: skipped: not installed");
+    }
+    for other in ["iperf3", "irtt", "sockperf", "netperf"] {
+        if !peers::is_installed(other) {
+            report.say(&format!("{other}: skipped: not installed"));
+        }
+    }
+    Ok(peers)
+}
+
+pub fn measure(report: &mut Report) -> Outcome<()> {
+    for window in [64, 1] {
+        report.heading(&format!(
+            "UDP echo, 32 bytes, {window} in flight, {ROUNDS} rounds of {} ms in turn",
+            SLICE.as_millis()
+        ));
+        let peers = peers(report)?;
+        let mut rates = vec![Vec::new(); peers.len()];
+        let mut gone = vec![0; peers.len()];
+        for round in 0..ROUNDS {
+            for turn in 0..peers.len() {
+                let place = (turn + round) % peers.len();
+                let (rate, lost) = flood(peers[place].address, window, SLICE)?;
+                rates[place].push(rate);
+                gone[place] += lost;
+            }
+        }
+        report.say(&format!(
+            "{:<32} {:>10} {:>10} {:>10} {:>8} {:>6}",
+            "echoes a second", "p10", "median", "p90", "ratio", "gone"
+        ));
+        for ((peer, rates_of), gone) in peers.iter().zip(&rates).zip(gone) {
+            report.say(&format!(
+                "{:<32} {:>10.0} {:>10.0} {:>10.0} {:>8.3} {:>6}",
+                peer.name,
+                quantile(rates_of, 0.1),
+                median(rates_of),
+                quantile(rates_of, 0.9),
+                ratio(rates_of, &rates[0]),
+                gone
+            ));
+        }
+        if window == 64 {
+            judge(report, &peers, &rates);
+        }
+    }
+    Ok(())
+}
+
+/// The median over the rounds of what a peer did for each that the first did in the same round: slow spells of the machine fall on both.
+fn ratio(rates: &[f64], base: &[f64]) -> f64 {
+    let ratios: Vec<f64> = rates
+        .iter()
+        .zip(base)
+        .map(|(rate, base)| rate / base)
+        .collect();
+    median(&ratios)
+}
+
+fn judge(report: &mut Report, peers: &[Peer], rates: &[Vec<f64>]) {
+    for (name, least) in [(TAPPED, 1.0), (WATCHED, 0.9)] {
+        if let Some(place) = peers.iter().position(|peer| peer.name == name) {
+            let ratio = ratio(&rates[place], &rates[0]);
+            report.target(
+                ratio >= least,
+                &format!("{name}: {ratio:.3} of the bare loop, at least {least}"),
+            );
+        }
+    }
+}
+
+/// Keeps `window` datagrams in flight for `time`. Returns echoes a second, and how many datagrams were given up.
+pub fn flood(server: SocketAddr, window: usize, time: Duration) -> Outcome<(f64, usize)> {
+    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    socket.connect(server)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    let mut buffer = [0; 2048];
+    let start = Instant::now();
+    let mut echoes = 0_u64;
+    let mut gone = 0;
+    let mut fill = window;
+    loop {
+        for _ in 0..fill {
+            socket.send(&DATAGRAM)?;
+        }
+        fill = match socket.recv(&mut buffer) {
+            Ok(_) => {
+                echoes += 1;
+                1
+            }
+            Err(_) => {
+                gone += window;
+                window
+            }
+        };
+        if echoes.is_multiple_of(64) && start.elapsed() >= time {
+            return Ok((echoes as f64 / start.elapsed().as_secs_f64(), gone));
+        }
+    }
+}
