@@ -147,7 +147,7 @@ impl Bench {
             self.now = next.max(self.now + Duration::from_nanos(1)).min(end);
         }
         self.step();
-        let figures = Figures::of(&self.stats);
+        let figures = Figures::with_bars(&self.stats);
         let counters = Counters {
             echo: None,
             targets: vec![(0, figures)],

@@ -110,7 +110,7 @@ impl Scene {
         };
         let counters = Counters {
             echo: Some((self.echo, vec![client])),
-            targets: vec![(0, Figures::of(&self.stats))],
+            targets: vec![(0, Figures::with_bars(&self.stats))],
         };
         let now = self.now();
         self.app.update(Msg::Counters(counters), now);

@@ -107,8 +107,13 @@ impl Labs {
         (!events.is_empty() || left_out > 0).then_some(Msg::Events { events, left_out })
     }
 
-    /// The labs' exact counters.
-    pub fn counters(&self) -> Counters {
+    /// The labs' exact counters; the histogram of RTTs only if it is shown.
+    pub fn counters(&self, with_bars: bool) -> Counters {
+        let figures = if with_bars {
+            Figures::with_bars
+        } else {
+            Figures::of
+        };
         Counters {
             echo: self
                 .echo
@@ -117,7 +122,7 @@ impl Labs {
             targets: self
                 .pingers
                 .iter()
-                .map(|(id, pinger)| (*id, pinger.with_stats(Figures::of)))
+                .map(|(id, pinger)| (*id, pinger.with_stats(figures)))
                 .collect(),
         }
     }

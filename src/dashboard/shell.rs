@@ -3,6 +3,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Layout, Position, Rect};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 
@@ -21,7 +22,9 @@ pub const HELP_LONGEST: u16 = 400;
 /// Draws everything.
 pub fn render(app: &mut App, area: Rect, buffer: &mut Buffer) {
     let look = app.look();
-    buffer.set_style(area, look.theme.text);
+    if look.theme.text != Style::new() {
+        buffer.set_style(area, look.theme.text);
+    }
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
         too_small(area, buffer, &look);
         return;

@@ -213,6 +213,8 @@ struct Worker {
     allow_remote_duplicates: bool,
     count: Option<u64>,
     clients: HashMap<SocketAddr, Client>,
+    /// Whom the last datagram came from: known, and likely to send the next one too.
+    latest: Option<SocketAddr>,
     clients_seen: u64,
     counts: EchoCounts,
     delay_line: Option<DelayLine>,
@@ -246,6 +248,7 @@ impl Worker {
             allow_remote_duplicates: config.allow_remote_duplicates,
             count: config.count,
             clients: HashMap::new(),
+            latest: None,
             clients_seen: 0,
             counts: EchoCounts::default(),
             delay_line: None,
@@ -317,6 +320,7 @@ impl Worker {
         };
         if start_over {
             self.clients.clear();
+            self.latest = None;
             self.clients_seen = 0;
             self.counts = EchoCounts {
                 kernel_dropped: self.counts.kernel_dropped,
@@ -332,9 +336,10 @@ impl Worker {
         let from = batch.from(slot);
         let bytes = batch.bytes(slot).len();
         self.counts.truncated += u64::from(batch.is_truncated(slot));
-        if !self.clients.contains_key(&from) {
+        if self.latest != Some(from) && !self.clients.contains_key(&from) {
             self.meet(from, at);
         }
+        self.latest = Some(from);
         let Some(client) = self.clients.get_mut(&from) else {
             return;
         };

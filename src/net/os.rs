@@ -231,6 +231,38 @@ mod tests {
                 }
 
                 #[test]
+                fn runs_of_one_length_stay_datagrams_of_their_own() {
+                    for ip in LOOPBACKS {
+                        let (server, addr) = bound(ip);
+                        let (one, other) = (bound(ip).0, bound(ip).0);
+                        // Lengths alike, one odd, empty ones, longer than any packet but loopback's, and alike again.
+                        let texts: Vec<String> = (0..20)
+                            .map(|n| match n {
+                                5 => "odd one out".to_owned(),
+                                9 | 10 => String::new(),
+                                13 | 14 => format!("long {n} {}", "y".repeat(2000)),
+                                _ => format!("same {n:02}"),
+                            })
+                            .collect();
+                        for text in &texts {
+                            one.send_to(text.as_bytes(), addr).unwrap();
+                        }
+                        for text in &texts[..3] {
+                            other.send_to(text.as_bytes(), addr).unwrap();
+                        }
+                        echo(&mut Batch::new(32, 4096), &server, 23);
+                        let mut reply = [0; 4096];
+                        for (client, texts) in [(&one, &texts[..]), (&other, &texts[..3])] {
+                            for text in texts {
+                                let len = client.recv(&mut reply).unwrap();
+                                let expected = text.to_ascii_uppercase();
+                                assert_eq!(reply[..len].escape_ascii().to_string(), expected);
+                            }
+                        }
+                    }
+                }
+
+                #[test]
                 fn says_what_does_not_fit_a_slot() {
                     let (server, addr) = bound(LOOPBACKS[0]);
                     let (client, client_addr) = bound(LOOPBACKS[0]);

@@ -99,6 +99,7 @@ pub struct Figures {
     /// Over the last `ROLLING` decided pings.
     pub window: Option<Window>,
     pub runs: Runs,
+    /// Only where it is shown: counting the bars takes longer than all the rest.
     pub rtt_bars: Option<RttBars>,
 }
 
@@ -111,6 +112,18 @@ pub struct RttBars {
 
 impl Figures {
     pub fn of(stats: &PingStats) -> Self {
+        Self {
+            counts: stats.counts(),
+            summary: stats.summary(),
+            last_rtt: stats.rtt().last(),
+            window: stats.loss_window(ROLLING),
+            runs: stats.runs(),
+            rtt_bars: None,
+        }
+    }
+
+    /// With the histogram of RTTs.
+    pub fn with_bars(stats: &PingStats) -> Self {
         let rtt = stats.rtt();
         let rtt_bars = rtt.min().zip(rtt.max()).map(|(low, high)| {
             use crate::proto::stats::Scale;
@@ -121,12 +134,8 @@ impl Figures {
             }
         });
         Self {
-            counts: stats.counts(),
-            summary: stats.summary(),
-            last_rtt: rtt.last(),
-            window: stats.loss_window(ROLLING),
-            runs: stats.runs(),
             rtt_bars,
+            ..Self::of(stats)
         }
     }
 }

@@ -78,6 +78,13 @@ fn places(body: Rect) -> Places {
     }
 }
 
+impl PingTab {
+    /// Whether the histogram of RTTs is somewhere on a screen of that size.
+    pub fn shows_rtt_bars(&self, screen: Rect) -> bool {
+        self.lower == LowerView::RttHistogram || screen.width >= WIDE
+    }
+}
+
 /// The panel under a place on the screen.
 pub fn panel_at(body: Rect, zoomed: bool, tab: &PingTab, column: u16, row: u16) -> Option<Panel> {
     if zoomed {

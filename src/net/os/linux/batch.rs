@@ -6,13 +6,21 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 
-use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
+use nix::sys::socket::{
+    ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg, sendmsg,
+};
 
 use super::inet_address;
 
 /// The most datagrams in one system call. The slices handed to the kernel live on the stack, in arrays of this
 /// length; a longer batch gains nothing (measured on loopback, 64 datagrams in flight).
 const MOST: usize = 32;
+
+/// Bytes that the processor reads at a time.
+const CACHE_LINE: usize = 64;
+
+/// The longest answer that is sent as a segment of several: it must fit into a packet of any link.
+const LONGEST_SEGMENT: usize = 1200;
 
 /// No UDP payload is longer (RFC 768: the length field has 16 bits).
 const LONGEST: usize = 1 << 16;
@@ -23,6 +31,9 @@ const LONGEST: usize = 1 << 16;
 pub struct Batch {
     slots: usize,
     slot_bytes: usize,
+    /// From the beginning of one slot to that of the next. Not a multiple of a page: small datagrams at the same place of every page would
+    /// all fall into the same few lines of the processor's cache.
+    stride: usize,
     /// Slots offered to the next receive: twice what the last one filled, since each costs a little even if it
     /// stays empty, and most batches are as long as the one before.
     offered: usize,
@@ -33,6 +44,8 @@ pub struct Batch {
     /// Where each of `answers` goes: beside it, since the kernel's side wants them in a row.
     addresses: Vec<Option<SockaddrStorage>>,
     receive_headers: MultiHeaders<SockaddrStorage>,
+    /// The kernel and the device cut one long send into datagrams (`UDP_SEGMENT`, Linux 4.18); until one says no.
+    segments: bool,
     // Apart from the others: sending leaves pointers to its own addresses in its headers.
     send_headers: MultiHeaders<SockaddrStorage>,
 }
@@ -51,14 +64,17 @@ impl Batch {
     pub fn new(slots: usize, slot_bytes: usize) -> Self {
         let slots = slots.clamp(1, MOST);
         let slot_bytes = slot_bytes.clamp(1, LONGEST);
+        let stride = slot_bytes.next_multiple_of(CACHE_LINE) + 3 * CACHE_LINE;
         Self {
             slots,
             slot_bytes,
+            stride,
             offered: slots,
-            buffer: vec![0; slots * slot_bytes],
+            buffer: vec![0; slots * stride],
             received: Vec::with_capacity(slots),
             answers: Vec::with_capacity(slots),
             addresses: Vec::with_capacity(slots),
+            segments: true,
             receive_headers: MultiHeaders::preallocate(slots, None),
             send_headers: MultiHeaders::preallocate(slots, None),
         }
@@ -73,12 +89,11 @@ impl Batch {
     pub fn receive(&mut self, socket: &UdpSocket) -> io::Result<usize> {
         self.received.clear();
         self.forget_answers();
-        let mut chunks = self
-            .buffer
-            .chunks_exact_mut(self.slot_bytes)
-            .take(self.offered);
-        let mut slices: [[IoSliceMut; 1]; MOST] =
-            array::from_fn(|_| [IoSliceMut::new(chunks.next().unwrap_or_default())]);
+        let mut chunks = self.buffer.chunks_exact_mut(self.stride).take(self.offered);
+        let mut slices: [[IoSliceMut; 1]; MOST] = array::from_fn(|_| match chunks.next() {
+            Some(chunk) => [IoSliceMut::new(&mut chunk[..self.slot_bytes])],
+            None => [IoSliceMut::new(&mut [])],
+        });
         let messages = recvmmsg(
             socket.as_raw_fd(),
             &mut self.receive_headers,
@@ -113,12 +128,12 @@ impl Batch {
 
     /// The payload, or as much of it as a slot holds.
     pub fn bytes(&self, slot: usize) -> &[u8] {
-        &self.buffer[slot * self.slot_bytes..][..self.received[slot].len]
+        &self.buffer[slot * self.stride..][..self.received[slot].len]
     }
 
     /// The payload, to be turned into the answer where it lies.
     pub fn bytes_mut(&mut self, slot: usize) -> &mut [u8] {
-        &mut self.buffer[slot * self.slot_bytes..][..self.received[slot].len]
+        &mut self.buffer[slot * self.stride..][..self.received[slot].len]
     }
 
     /// Whether the datagram was longer than a slot, so that its end is gone.
@@ -171,8 +186,16 @@ impl Batch {
             socket.send_to(self.bytes(slot), self.from(slot))?;
             return Ok(1);
         }
-        let bytes =
-            |&slot: &usize| &self.buffer[slot * self.slot_bytes..][..self.received[slot].len];
+        let run = self.run_of(answers);
+        if self.segments && run > 1 {
+            match self.send_run(socket, first, run) {
+                Ok(()) => return Ok(run),
+                // Not every device can; those that follow go one by one, and so do these.
+                Err(_) => self.segments = false,
+            }
+        }
+        let answers = &self.answers[first..];
+        let bytes = |&slot: &usize| &self.buffer[slot * self.stride..][..self.received[slot].len];
         let slices: [[IoSlice; 1]; MOST] =
             array::from_fn(|i| [IoSlice::new(answers.get(i).map_or(&[], bytes))]);
         let sent = sendmmsg(
@@ -184,6 +207,40 @@ impl Batch {
             MsgFlags::empty(),
         )?;
         Ok(sent.count())
+    }
+
+    /// How many of these answers, from the first on, go to one client and have one length.
+    fn run_of(&self, answers: &[usize]) -> usize {
+        let Some(&first) = answers.first() else {
+            return 0;
+        };
+        let Slot { from, len, .. } = self.received[first];
+        if !(1..=LONGEST_SEGMENT).contains(&len) {
+            return 1;
+        }
+        let alike = |slot: &&usize| {
+            let other = &self.received[**slot];
+            other.len == len && other.from == from
+        };
+        answers.iter().take_while(alike).count()
+    }
+
+    /// Sends a run of answers through the network stack as one, to be cut into datagrams at its end: the way through
+    /// it is what a busy echo server spends its time on.
+    fn send_run(&self, socket: &UdpSocket, first: usize, run: usize) -> io::Result<()> {
+        let answers = &self.answers[first..first + run];
+        let slices: [IoSlice; MOST] = array::from_fn(|i| {
+            IoSlice::new(answers.get(i).map_or(&[][..], |&slot| self.bytes(slot)))
+        });
+        let segment = self.received[answers[0]].len as u16;
+        sendmsg(
+            socket.as_raw_fd(),
+            &slices[..run],
+            &[ControlMessage::UdpGsoSegments(&segment)],
+            MsgFlags::empty(),
+            self.addresses[first].as_ref(),
+        )?;
+        Ok(())
     }
 
     fn forget_answers(&mut self) {
