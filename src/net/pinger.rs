@@ -20,6 +20,8 @@ use crate::trace::tap::Tap;
 
 /// The thread looks for orders at least this often.
 const LOOK: Duration = Duration::from_millis(100);
+/// Pings that follow each other at once are reported together this often.
+const REPORT_EVERY: Duration = Duration::from_millis(10);
 /// More than UDP over IPv4 can carry.
 const LARGEST_DATAGRAM: usize = 65_535;
 
@@ -157,13 +159,18 @@ impl Driver {
         // From a sending until the first thing that comes, or until nothing came for a while: on loopback a reply takes less time than waking
         // whoever watches, who would compete with the server for a processor. So they are told of the ping and its reply together.
         let mut reply_expected = false;
+        let mut reported_at = Duration::ZERO;
         while !self.shared.stop.load(Ordering::Relaxed) && !self.session.is_finished() {
             while let Ok(order) = self.orders.try_recv() {
                 self.obey(order);
             }
-            self.session.handle_timeout(self.now());
-            if !reply_expected {
+            let now = self.now();
+            self.session.handle_timeout(now);
+            let send_due = self.session.next_send().is_some_and(|due| due <= now);
+            let overdue = now.saturating_sub(reported_at) >= REPORT_EVERY;
+            if !reply_expected && (!send_due || overdue) {
                 self.report();
+                reported_at = now;
             }
             reply_expected |= self.send_what_is_due();
             let wait = self.wait();
