@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use sockscope::cli::{self, Command, Exit, Invocation, Stream};
 use sockscope::dashboard::app::Setup;
@@ -247,6 +247,25 @@ fn run_ping(
     }
 }
 
+/// Sees to it that a request to stop is obeyed even if the dashboard's thread is stuck in its terminal: after a while without an end the program
+/// is ended from here.
+fn end_even_if_stuck() -> io::Result<()> {
+    const GRACE: Duration = Duration::from_secs(2);
+    let runtime = runtime()?;
+    std::thread::Builder::new()
+        .name("watchdog".to_owned())
+        .spawn(move || {
+            runtime.block_on(async {
+                if let Ok(mut stop) = StopRequest::listen() {
+                    stop.requested().await;
+                    tokio::time::sleep(GRACE).await;
+                    terminal::abandon();
+                }
+            });
+        })
+        .map(drop)
+}
+
 fn run_dashboard(invocation: &Invocation, words: Words, clock: Clock) -> u8 {
     let settings = &invocation.settings;
     let plan = settings.ping.plan(Place::Dashboard);
@@ -282,12 +301,14 @@ fn run_dashboard(invocation: &Invocation, words: Words, clock: Clock) -> u8 {
             clock_step: labs.clock_step(),
         },
     };
-    let seen = runtime().and_then(|runtime| {
-        runtime.block_on(async {
-            let mut stop = StopRequest::listen()?;
-            run::run(setup, labs, clock, stop.requested()).await
-        })
-    });
+    let seen = end_even_if_stuck()
+        .and_then(|()| runtime())
+        .and_then(|runtime| {
+            runtime.block_on(async {
+                let mut stop = StopRequest::listen()?;
+                run::run(setup, labs, clock, stop.requested()).await
+            })
+        });
     match seen {
         Ok(seen) => {
             let mut lines = Vec::new();

@@ -7,6 +7,7 @@ use std::mem::ManuallyDrop;
 use std::panic::PanicHookInfo;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crossterm::cursor::{Hide, Show};
 use crossterm::event::{
@@ -114,6 +115,8 @@ impl Drop for GiveBack {
 /// the others from being tried.
 fn give_back() {
     if BORROWED.swap(false, Ordering::SeqCst) {
+        // First what needs no output: that may be stuck.
+        let _ = terminal::disable_raw_mode();
         let mut out = io::stdout();
         let _ = execute!(
             out,
@@ -123,9 +126,22 @@ fn give_back() {
             LeaveAlternateScreen,
             Show
         );
-        let _ = terminal::disable_raw_mode();
         let _ = out.flush();
     }
+}
+
+/// Ends the program from another thread while the dashboard's own is stuck: in a write to a terminal that takes nothing, or in a read from one that is
+/// gone. Gives the terminal back as far as that can be done in half a second.
+pub fn abandon() -> ! {
+    const PATIENCE: Duration = Duration::from_millis(500);
+    let (done, finished) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        give_back();
+        // Whoever waited may have lost patience.
+        let _ = done.send(());
+    });
+    let _ = finished.recv_timeout(PATIENCE);
+    std::process::exit(1)
 }
 
 /// Makes a panic in any thread give the terminal back, leave a report and end the program: a lab that died half-way must not go on looking
