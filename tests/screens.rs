@@ -613,6 +613,22 @@ fn the_details_tell_in_words_what_happened() {
 }
 
 #[test]
+fn enter_on_a_datagram_of_ours_opens_its_ping() {
+    let mut bench = Bench::new(Lang::En, "none").started().run(5.0).keys("v");
+    for _ in 0..2 {
+        bench.key(KeyCode::Tab);
+    }
+    // The first step selects the newest, the second the one before it.
+    bench.key(KeyCode::Down);
+    bench.key(KeyCode::Down);
+    bench.key(KeyCode::Enter);
+    let screen = bench.screen(120, 36);
+    let newest = bench.datagrams;
+    let title = format!("Ping {} to {SERVER}", newest - 1);
+    assert!(screen.contains(&title), "{title} in\n{screen}");
+}
+
+#[test]
 fn a_hostile_reply_shows_no_control_character() {
     let mut bench = Bench::new(Lang::En, "none").started().run(1.0);
     let datagram = EchoDatagram {

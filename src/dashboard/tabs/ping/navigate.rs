@@ -7,6 +7,7 @@ use super::{LowerView, Panel, PingTab, Scale, charts, leg_of};
 use crate::dashboard::app::{Effect, Purpose};
 use crate::dashboard::keys::Action;
 use crate::dashboard::widgets::list::{ListState, Move, Rows};
+use crate::proto::ping::sequence_of;
 
 /// What the time axis can span, shortest first.
 const SPANS: [Duration; 13] = {
@@ -201,9 +202,24 @@ impl PingTab {
             Panel::Lower if self.lower == LowerView::Pings => {
                 self.detail = self.pings.selected().or_else(|| self.newest())
             }
+            Panel::Lower if self.lower == LowerView::Datagrams => {
+                self.detail = self.ping_in_selected_datagram();
+            }
             _ => {}
         }
         None
+    }
+
+    /// The ping whose datagram is selected at the server, if it is one of the target in front.
+    fn ping_in_selected_datagram(&self) -> Option<u64> {
+        let selected = self.datagrams.selected()?;
+        let datagram = self
+            .shown()
+            .datagrams
+            .iter()
+            .find(|datagram| datagram.n == selected)?;
+        let ours = self.front()?.local?.port() == datagram.from.port();
+        sequence_of(datagram.payload.bytes()).filter(|_| ours)
     }
 
     fn newest(&self) -> Option<u64> {
