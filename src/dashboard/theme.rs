@@ -300,25 +300,13 @@ impl Signs {
     /// The border of a panel; the focused one is heavier, so that it shows without colour.
     pub fn border(self, focused: bool) -> border::Set<'static> {
         match (self.0, focused) {
-            (Glyphs::Unicode, false) => border::ROUNDED,
+            (glyphs, false) => glyphs.border(),
             (Glyphs::Unicode, true) => border::THICK,
-            (Glyphs::Ascii, false) => ASCII_BORDER,
             (Glyphs::Ascii, true) => border::Set {
                 horizontal_top: "=",
                 horizontal_bottom: "=",
-                ..ASCII_BORDER
+                ..Glyphs::Ascii.border()
             },
         }
     }
 }
-
-const ASCII_BORDER: border::Set<'static> = border::Set {
-    top_left: "+",
-    top_right: "+",
-    bottom_left: "+",
-    bottom_right: "+",
-    vertical_left: "|",
-    vertical_right: "|",
-    horizontal_top: "-",
-    horizontal_bottom: "-",
-};

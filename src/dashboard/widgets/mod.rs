@@ -14,6 +14,19 @@ pub mod popup;
 pub mod strip;
 pub mod text;
 
+use ratatui::symbols::border;
+
+const ASCII_BORDER: border::Set<'static> = border::Set {
+    top_left: "+",
+    top_right: "+",
+    bottom_left: "+",
+    bottom_right: "+",
+    vertical_left: "|",
+    vertical_right: "|",
+    horizontal_top: "-",
+    horizontal_bottom: "-",
+};
+
 /// The characters a widget may draw with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Glyphs {
@@ -31,6 +44,15 @@ impl Glyphs {
         match self {
             Self::Unicode => unicode,
             Self::Ascii => ascii,
+        }
+    }
+
+    /// The border of a box.
+    #[must_use]
+    pub const fn border(self) -> border::Set<'static> {
+        match self {
+            Self::Unicode => border::ROUNDED,
+            Self::Ascii => ASCII_BORDER,
         }
     }
 

@@ -6,7 +6,6 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::symbols::border;
 use ratatui::text::Line;
 use ratatui::widgets::{Block, Clear, Widget};
 
@@ -26,17 +25,6 @@ pub struct Popup<'a> {
 
 /// Columns that the text never exceeds: longer lines are hard to read.
 const WIDEST: usize = 100;
-
-const ASCII_BORDER: border::Set = border::Set {
-    top_left: "+",
-    top_right: "+",
-    bottom_left: "+",
-    bottom_right: "+",
-    vertical_left: "|",
-    vertical_right: "|",
-    horizontal_top: "-",
-    horizontal_bottom: "-",
-};
 
 impl<'a> Popup<'a> {
     #[must_use]
@@ -125,10 +113,7 @@ impl Widget for Popup<'_> {
             Align::Left,
             self.glyphs,
         );
-        let set = match self.glyphs {
-            Glyphs::Unicode => border::ROUNDED,
-            Glyphs::Ascii => ASCII_BORDER,
-        };
+        let set = self.glyphs.border();
         let mut block = Block::bordered()
             .border_set(set)
             .border_style(self.border)
