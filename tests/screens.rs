@@ -54,6 +54,11 @@ struct Bench {
 
 impl Bench {
     fn new(lang: Lang, link: &str) -> Self {
+        Self::set_up(lang, link, |_| {})
+    }
+
+    /// With another setup than the usual one.
+    fn set_up(lang: Lang, link: &str, change: impl FnOnce(&mut Setup)) -> Self {
         let mut settings = LinkSettings::transparent();
         settings.request.loss = link.parse().expect("a literal spec");
         let origin = Instant::now();
@@ -66,7 +71,7 @@ impl Bench {
             interval: Duration::from_millis(200),
             timeout: Duration::from_secs(1),
         };
-        let setup = Setup {
+        let mut setup = Setup {
             lang,
             theme: ThemeName::Dark,
             colour: true,
@@ -81,6 +86,7 @@ impl Bench {
                 clock_step: STEP,
             },
         };
+        change(&mut setup);
         let plan = Plan {
             mode: Mode::Steady {
                 interval: pace.interval,
@@ -459,8 +465,8 @@ fn no_message_key_reaches_the_screen() {
 #[test]
 fn ascii_means_ascii() {
     for keys in ["", "v", "vv", "vvv", "vvvv", "?", "z"] {
-        let mut bench = Bench::new(Lang::En, "lab").started().run(30.0).keys(keys);
-        bench.app.set_ascii(true);
+        let bench = Bench::set_up(Lang::En, "lab", |setup| setup.ascii = true);
+        let mut bench = bench.started().run(30.0).keys(keys);
         let screen = bench.screen(120, 36);
         let odd: Vec<char> = screen.chars().filter(|c| !c.is_ascii()).collect();
         assert!(odd.is_empty(), "{odd:?} with {keys:?}:\n{screen}");
@@ -469,8 +475,8 @@ fn ascii_means_ascii() {
 
 #[test]
 fn without_colour_nothing_is_coloured_and_meaning_stays() {
-    let mut bench = Bench::new(Lang::En, "lab").started().run(30.0);
-    bench.app.set_colour(false);
+    let bench = Bench::set_up(Lang::En, "lab", |setup| setup.colour = false);
+    let mut bench = bench.started().run(30.0);
     let buffer = bench.buffer(120, 36);
     let coloured = buffer.content.iter().any(|cell| {
         let colours = [cell.fg, cell.bg];

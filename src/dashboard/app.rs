@@ -205,16 +205,6 @@ impl App {
         self.ping.start()
     }
 
-    /// Whether only ASCII may be drawn.
-    pub fn set_ascii(&mut self, ascii: bool) {
-        self.ascii = ascii;
-    }
-
-    /// Whether colours may be used.
-    pub fn set_colour(&mut self, colour: bool) {
-        self.colour = colour;
-    }
-
     pub fn words(&self) -> Words {
         Words(self.lang)
     }

@@ -326,7 +326,7 @@ impl PingTab {
                 Vec::new()
             }
             Action::NextView => {
-                self.lower = next_of(&LowerView::ALL, self.lower);
+                self.lower = steps_on(&LowerView::ALL, self.lower, 1);
                 Vec::new()
             }
             Action::NextScale => self.next_scale(),
@@ -607,7 +607,8 @@ fn leg_mut(link: &mut LinkSettings, leg: Leg) -> &mut LegSettings {
     }
 }
 
-fn next_of<T: PartialEq + Copy>(all: &[T], current: T) -> T {
+/// The entry so many steps further on, round and round.
+fn steps_on<T: PartialEq + Copy>(all: &[T], current: T, steps: usize) -> T {
     let place = all.iter().position(|entry| *entry == current).unwrap_or(0);
-    all[(place + 1) % all.len()]
+    all[(place + steps) % all.len()]
 }

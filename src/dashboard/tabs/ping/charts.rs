@@ -42,8 +42,8 @@ struct TimeWindow {
 }
 
 impl TimeWindow {
-    fn new(tab: &PingTab, scene: &Scene, inside: Rect) -> Self {
-        let columns = inside.width.saturating_sub(GUTTER).max(1);
+    fn new(tab: &PingTab, scene: &Scene, inside: u16) -> Self {
+        let columns = inside.saturating_sub(GUTTER).max(1);
         let column = (tab.viewport.span() / u32::from(columns)).as_nanos().max(1);
         let end = (tab.viewport.end(scene.now).as_nanos() / column + 1) * column;
         let width = column * u128::from(columns);
@@ -85,6 +85,31 @@ impl TimeWindow {
                 (x, label)
             })
             .collect()
+    }
+}
+
+/// What both charts draw: the same window of the same pings, so it is gathered once.
+pub struct Timeline {
+    window: TimeWindow,
+    /// One for each target.
+    drawn: Vec<Drawn>,
+}
+
+impl Timeline {
+    /// For charts in panels of that width.
+    pub fn new(tab: &PingTab, scene: &Scene, panel: u16) -> Self {
+        let window = TimeWindow::new(tab, scene, panel.saturating_sub(2));
+        let targets = tab.shown().targets.iter();
+        let drawn = targets
+            .map(|target| target.history.draw(&window.range, window.columns))
+            .collect();
+        Self { window, drawn }
+    }
+
+    /// What is drawn of the target in front, and which that is.
+    fn front(&self, tab: &PingTab) -> Option<(usize, &Drawn)> {
+        let front = tab.front.min(self.drawn.len().checked_sub(1)?);
+        Some((front, &self.drawn[front]))
     }
 }
 
@@ -170,7 +195,14 @@ fn percent_label(share: f64) -> String {
 }
 
 /// Draws the RTT chart: lines with gaps, each loss a full-height mark, the RTO as a dim line.
-pub fn draw_rtt(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer: &mut Buffer) {
+pub fn draw_rtt(
+    tab: &PingTab,
+    timeline: &Timeline,
+    focused: bool,
+    scene: &Scene,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     let look = scene.look;
     let mut inside = frame(rtt_title(tab, focused, scene), focused, scene, area, buffer);
     if lists::say_why_empty(tab, scene, inside, buffer) {
@@ -192,37 +224,26 @@ pub fn draw_rtt(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer:
     if inside.is_empty() {
         return;
     }
-    let window = TimeWindow::new(tab, scene, inside);
-    let drawn: Vec<Drawn> = tab
-        .shown()
-        .targets
-        .iter()
-        .map(|target| target.history.draw(&window.range, window.columns))
-        .collect();
-    let front = tab.front.min(drawn.len().saturating_sub(1));
+    let window = &timeline.window;
+    let front = timeline.front(tab);
     // The target in front is drawn last, so that it lies on top.
-    let order = (0..drawn.len())
-        .filter(|index| *index != front)
-        .chain((front < drawn.len()).then_some(front));
+    let mut order: Vec<(usize, &Drawn)> = timeline.drawn.iter().enumerate().collect();
+    order.sort_by_key(|(index, _)| Some(*index) == front.map(|(front, _)| front));
     let series: Vec<Series> = order
-        .map(|index| Series {
-            samples: &drawn[index].rtt,
+        .into_iter()
+        .map(|(index, drawn)| Series {
+            samples: &drawn.rtt,
             style: look.theme.target(index),
         })
         .collect();
-    let strikes: Vec<Strike> = drawn
-        .get(front)
-        .map(|drawn| {
-            drawn
-                .losses
-                .iter()
-                .map(|&(x, outcome)| Strike {
-                    x,
-                    style: look.theme.outcome(outcome),
-                })
-                .collect()
+    let losses = front.map_or(&[][..], |(_, drawn)| &drawn.losses);
+    let strikes: Vec<Strike> = losses
+        .iter()
+        .map(|&(x, outcome)| Strike {
+            x,
+            style: look.theme.outcome(outcome),
         })
-        .unwrap_or_default();
+        .collect();
     let rto_label = look.words.t("chart.rto").into_owned();
     let rules: Vec<Rule> = rto_millis(tab)
         .map(|y| Rule {
@@ -249,7 +270,14 @@ pub fn draw_rtt(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer:
 }
 
 /// Draws the loss chart: rolling loss as bars, running loss inside its 95 % band, what the link is set to as a dashed line.
-pub fn draw_loss(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer: &mut Buffer) {
+pub fn draw_loss(
+    tab: &PingTab,
+    timeline: &Timeline,
+    focused: bool,
+    scene: &Scene,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     let look = scene.look;
     let mut inside = frame(
         loss_title(tab, focused, scene),
@@ -268,11 +296,10 @@ pub fn draw_loss(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer
     if inside.is_empty() {
         return;
     }
-    let window = TimeWindow::new(tab, scene, inside);
-    let columns = tab
-        .front()
-        .map(|target| target.history.draw(&window.range, window.columns).columns)
-        .unwrap_or_default();
+    let window = &timeline.window;
+    let columns = timeline
+        .front(tab)
+        .map_or(&[][..], |(_, drawn)| &drawn.columns);
     let bars: Vec<(f64, f64)> = columns
         .iter()
         .map(|column| (column.x, column.rolling))
@@ -301,7 +328,7 @@ pub fn draw_loss(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer
     let ticks = window.ticks(tab, scene);
     let labels = mark_labels(tab, look.words);
     let marks = marks(&labels, look.theme.accent);
-    let loss_max = loss_scale(&columns, expected_loss(tab));
+    let loss_max = loss_scale(columns, expected_loss(tab));
     let chart = TimeChart::new(window.seconds.clone(), YScale::Linear { max: loss_max })
         .glyphs(look.glyphs)
         .gutter(GUTTER)

@@ -367,8 +367,8 @@ impl History {
         let mut drawn = Drawn::default();
         let half_column = (column / 2).max(Duration::from_nanos(1));
         let mut group: Option<(u128, f64, f64, f64)> = None;
-        let mut loss_column: Option<(u128, LossColumn)> = None;
-        let mut column_from = from;
+        // The place of the column being read, its first row, and its last so far.
+        let mut loss_column: Option<(u128, usize, usize)> = None;
         for index in from..to {
             let row = &self.rows[index];
             let at = row.record.sent_at;
@@ -398,24 +398,23 @@ impl History {
                 continue;
             }
             let place = at.as_nanos() / column.as_nanos();
-            if loss_column.is_none_or(|(open, _)| open != place) {
-                column_from = index;
-            }
-            if let Some(entry) = self.loss_at(index, column_from, x)
-                && let Some((open, finished)) = loss_column.replace((place, entry))
-                && open != place
-            {
-                drawn.columns.push(finished);
+            match &mut loss_column {
+                Some((open, _, last)) if *open == place => *last = index,
+                _ => {
+                    drawn.columns.extend(self.loss_of(loss_column));
+                    loss_column = Some((place, index, index));
+                }
             }
         }
         flush(&mut group, &mut drawn.rtt);
-        drawn.columns.extend(loss_column.map(|(_, last)| last));
+        drawn.columns.extend(self.loss_of(loss_column));
         drawn
     }
 
-    /// The loss as it stood at one row, whose column begins with row `column_from`.
-    fn loss_at(&self, index: usize, column_from: usize, x: f64) -> Option<LossColumn> {
-        let row = &self.rows[index];
+    /// The loss as it stood at the last row of a column: its place, its first row, its last.
+    fn loss_of(&self, column: Option<(u128, usize, usize)>) -> Option<LossColumn> {
+        let (_, column_from, last) = column?;
+        let row = &self.rows[last];
         let rolls_out =
             |earlier: &Row| earlier.running.decided + ROLLING as u64 <= row.running.decided;
         let first = self.rows.partition_point(rolls_out).min(column_from);
@@ -426,7 +425,7 @@ impl History {
         let rolling = row.running.since(before).loss()?;
         let interval = stats::wilson(row.running.lost, row.running.decided, stats::Z95)?;
         Some(LossColumn {
-            x,
+            x: row.record.sent_at.as_secs_f64(),
             rolling,
             running: row.running.loss()?,
             interval,

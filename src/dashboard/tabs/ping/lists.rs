@@ -113,11 +113,7 @@ fn draw_pings(tab: &mut PingTab, focused: bool, scene: &Scene, area: Rect, buffe
     if let Some(target) = tab.front() {
         let history = &target.history;
         let last = history.len();
-        let id = |row: usize| {
-            history
-                .row_at(last - 1 - row)
-                .map_or(0, |row| row.record.seq)
-        };
+        let id = |row: usize| tab.row_id(LowerView::Pings, row);
         let cells = |row: usize| {
             history
                 .row_at(last - 1 - row)
@@ -241,7 +237,7 @@ fn draw_datagrams(
     let mut state = tab.datagrams.clone();
     let datagrams = &tab.shown().datagrams;
     let at = |row: usize| datagrams.get(datagrams.len() - 1 - row);
-    let id = |row: usize| at(row).map_or(0, |datagram| datagram.n);
+    let id = |row: usize| tab.row_id(LowerView::Datagrams, row);
     let cells = |row: usize| {
         at(row)
             .map(|datagram| datagram_cells(datagram, narrow, scene))
@@ -308,7 +304,7 @@ fn draw_clients(tab: &mut PingTab, focused: bool, scene: &Scene, area: Rect, buf
     let inside = frame(title, focused, scene, area, buffer);
     let mut state = tab.clients.clone();
     let clients = &tab.shown().server.clients;
-    let id = |row: usize| (clients.len() - row) as u64;
+    let id = |row: usize| tab.row_id(LowerView::Clients, row);
     let narrow = inside.width < NARROW;
     let shown: Vec<&ClientColumn> = CLIENT_COLUMNS
         .iter()

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::knobs::{self, Knob, Turn};
-use super::{LowerView, Panel, PingTab, Scale, charts, leg_of};
+use super::{LowerView, Panel, PingTab, Scale, charts, leg_of, steps_on};
 use crate::dashboard::app::{Effect, Purpose};
 use crate::dashboard::keys::Action;
 use crate::dashboard::widgets::list::{ListState, Move, Rows};
@@ -80,27 +80,19 @@ impl Default for Viewport {
 
 impl PingTab {
     pub(super) fn focus(&mut self, steps: usize) -> Vec<Effect> {
-        let place = Panel::ALL
-            .iter()
-            .position(|panel| *panel == self.panel)
-            .unwrap_or(0);
-        self.panel = Panel::ALL[(place + steps) % Panel::ALL.len()];
+        self.panel = steps_on(&Panel::ALL, self.panel, steps);
         Vec::new()
     }
 
     pub(super) fn arrow(&mut self, action: Action) -> Vec<Effect> {
         match (self.panel, action) {
             (Panel::Link, Action::Up | Action::Down) => {
-                let place = Knob::ALL
-                    .iter()
-                    .position(|knob| *knob == self.knob)
-                    .unwrap_or(0);
                 let step = if action == Action::Up {
                     Knob::ALL.len() - 1
                 } else {
                     1
                 };
-                self.knob = Knob::ALL[(place + step) % Knob::ALL.len()];
+                self.knob = steps_on(&Knob::ALL, self.knob, step);
                 Vec::new()
             }
             (Panel::Link, Action::Left) => self.turn(self.leg, self.knob, Turn::Less),
@@ -167,7 +159,7 @@ impl PingTab {
     }
 
     /// The id by which a list knows its row; the newest row is row 0.
-    fn row_id(&self, lower: LowerView, row: usize) -> u64 {
+    pub(super) fn row_id(&self, lower: LowerView, row: usize) -> u64 {
         let model = self.shown();
         match lower {
             LowerView::Datagrams => model

@@ -114,27 +114,30 @@ pub fn render(app: &mut App, look: &Look, body: Rect, buffer: &mut Buffer) {
         now: tab.view_time(),
         zoomed: app.zoomed,
     };
-    if app.zoomed {
-        draw_panel(tab, tab.panel, &scene, body, buffer);
+    let places = places(body);
+    let panels = if app.zoomed {
+        vec![(tab.panel, body)]
     } else {
-        let places = places(body);
-        let panels = [
+        vec![
             (Panel::Rtt, places.rtt),
             (Panel::Loss, places.loss),
             (Panel::Lower, places.lower),
             (Panel::Link, places.link),
             (Panel::Counts, places.counts),
-        ];
-        for (panel, area) in panels {
-            draw_panel(tab, panel, &scene, area, buffer);
-        }
-        if let Some(extra) = places.extra {
-            for (view, area) in [LowerView::Clients, LowerView::RttHistogram, LowerView::Runs]
-                .into_iter()
-                .zip(extra)
-            {
-                lists::draw_view(tab, view, false, &scene, area, buffer);
-            }
+        ]
+    };
+    let is_chart = |(panel, _): &&(Panel, Rect)| matches!(panel, Panel::Rtt | Panel::Loss);
+    let chart = panels.iter().find(is_chart);
+    let timeline = chart.map(|(_, area)| charts::Timeline::new(tab, &scene, area.width));
+    for (panel, area) in panels {
+        draw_panel(tab, panel, timeline.as_ref(), &scene, area, buffer);
+    }
+    if let Some(extra) = places.extra.filter(|_| !app.zoomed) {
+        for (view, area) in [LowerView::Clients, LowerView::RttHistogram, LowerView::Runs]
+            .into_iter()
+            .zip(extra)
+        {
+            lists::draw_view(tab, view, false, &scene, area, buffer);
         }
     }
     if let Some(seq) = tab.detail {
@@ -142,11 +145,26 @@ pub fn render(app: &mut App, look: &Look, body: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn draw_panel(tab: &mut PingTab, panel: Panel, scene: &Scene, area: Rect, buffer: &mut Buffer) {
+fn draw_panel(
+    tab: &mut PingTab,
+    panel: Panel,
+    timeline: Option<&charts::Timeline>,
+    scene: &Scene,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     let focused = tab.panel == panel;
     match panel {
-        Panel::Rtt => charts::draw_rtt(tab, focused, scene, area, buffer),
-        Panel::Loss => charts::draw_loss(tab, focused, scene, area, buffer),
+        Panel::Rtt | Panel::Loss => {
+            let draw = if panel == Panel::Rtt {
+                charts::draw_rtt
+            } else {
+                charts::draw_loss
+            };
+            if let Some(timeline) = timeline {
+                draw(tab, timeline, focused, scene, area, buffer);
+            }
+        }
         Panel::Lower => lists::draw_view(tab, tab.lower, focused, scene, area, buffer),
         Panel::Link => panels::draw_link(tab, focused, scene, area, buffer),
         Panel::Counts => panels::draw_counts(tab, focused, scene, area, buffer),
