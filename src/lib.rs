@@ -49,6 +49,7 @@ pub mod words;
 /// Bytes and rules. No sockets, no clock, no dice of its own, no screen.
 pub mod proto {
     pub mod guard;
+    pub mod http;
     pub mod link;
     pub mod ping;
     pub mod stats;
