@@ -63,6 +63,7 @@ pub mod trace {
     pub mod event;
     pub mod start_error;
     pub mod tap;
+    pub mod web;
 }
 
 /// Sockets and clocks: drive [`proto`], report to [`trace`].

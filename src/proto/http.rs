@@ -2,4 +2,5 @@
 //! answer, and the answers' heads. No sockets, no files, no clock.
 
 pub mod rule;
+pub mod service;
 pub mod status;

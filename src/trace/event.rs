@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::web::{SenderEvent, SenderId, WebEvent};
 use crate::proto::guard::Refusal;
 use crate::proto::link::{Fate, Leg, LinkSettings, Verdict, Why};
 use crate::proto::ping::PingEvent;
@@ -21,6 +22,11 @@ pub enum Event {
     Ping {
         target: TargetId,
         event: PingerEvent,
+    },
+    Web(WebEvent),
+    Sender {
+        id: SenderId,
+        event: SenderEvent,
     },
 }
 

@@ -232,6 +232,7 @@ impl PingModel {
                 self.server.state = ServerState::Failed(error)
             }
             Event::Ping { target, event } => self.target_said(target, event),
+            Event::Web(_) | Event::Sender { .. } => {}
         }
     }
 
