@@ -5,24 +5,35 @@
 //! prints nothing, so every way through it can be tested. This stands apart from the settings because only this
 //! module knows clap.
 
+mod flags;
 mod text;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use clap_complete::Shell;
 
+use self::flags::{DASHBOARD, EVERYWHERE, Flag, settings_of};
+use crate::headless::access_log::LogFormat;
 use crate::headless::output::Format;
 use crate::net::resolve::Family;
 use crate::settings::{
-    self, Environment, File, Given, Resolved, Settings, SettingsError, Source, parse_positive,
-    variable,
+    self, Environment, File, Given, Problem, Resolved, Settings, SettingsError, Source,
+    parse_milliseconds_up, parse_positive, variable,
 };
 use crate::words::{Lang, Words};
 
 /// The name of the program, as it is typed.
 const PROGRAM: &str = "sockscope";
+
+/// How long the request sender waits when nothing else is said: longer than a teacher's delays.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The word of `--log` for no log at all.
+const NO_LOG: &str = "none";
 
 /// What the command line, the environment and the settings file ask for.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,6 +76,34 @@ pub enum Command {
         /// The address family that names are resolved to.
         family: Family,
     },
+    /// Run the web server.
+    Serve {
+        /// How to report.
+        format: Format,
+        /// How each request is logged; `None` logs none.
+        log: Option<LogFormat>,
+        /// The file that gets the log; `None` prints it.
+        log_file: Option<PathBuf>,
+    },
+    /// Send one request and print both sides.
+    Get {
+        /// The URL as it was typed.
+        url: String,
+        /// The method; `None` leaves it to the rest of the command.
+        method: Option<String>,
+        /// Fields as they were typed, `Name: value`.
+        headers: Vec<String>,
+        /// The content to send.
+        body: Option<String>,
+        /// Ask for the head of the response only.
+        head: bool,
+        /// Print the bytes of the response as they came, and nothing else.
+        raw: bool,
+        /// The address family that names are resolved to.
+        family: Family,
+        /// How long to wait for the connection, and whenever nothing comes.
+        timeout: Duration,
+    },
     /// Print the settings in force.
     Config,
     /// Print the completion script for a shell.
@@ -91,147 +130,6 @@ pub enum Stream {
     Stderr,
 }
 
-/// A flag or argument that stands for a setting. Its clap id is its long name.
-struct Flag {
-    long: &'static str,
-    short: Option<char>,
-    key: &'static str,
-    takes: Takes,
-}
-
-/// What follows a flag.
-#[derive(Clone, Copy)]
-enum Takes {
-    /// A value, called so in the help.
-    Value(&'static str),
-    /// A value; the flag may be repeated.
-    Values(&'static str),
-    /// Nothing, or `=false` to overrule a lower layer.
-    Switch,
-    /// Not a flag: arguments without one.
-    Arguments(&'static str),
-}
-
-const fn flag(long: &'static str, key: &'static str, takes: Takes) -> Flag {
-    Flag {
-        long,
-        short: None,
-        key,
-        takes,
-    }
-}
-
-impl Flag {
-    const fn short(self, short: char) -> Flag {
-        Flag {
-            short: Some(short),
-            ..self
-        }
-    }
-
-    /// How the flag is called in messages.
-    fn name(&self) -> String {
-        match self.takes {
-            Takes::Arguments(name) => name.to_owned(),
-            _ => format!("--{}", self.long),
-        }
-    }
-
-    fn arg(&self) -> Arg {
-        let arg = Arg::new(self.long);
-        let arg = match self.takes {
-            Takes::Arguments(name) => {
-                return arg.value_name(name).num_args(0..).action(ArgAction::Append);
-            }
-            Takes::Value(name) => arg.value_name(name).action(ArgAction::Set),
-            Takes::Values(name) => arg.value_name(name).action(ArgAction::Append),
-            Takes::Switch => arg
-                .value_name("BOOL")
-                .num_args(0..=1)
-                .require_equals(true)
-                .default_missing_value("true"),
-        };
-        let arg = arg.long(self.long);
-        match self.short {
-            Some(short) => arg.short(short),
-            None => arg,
-        }
-    }
-
-    /// The value given on the command line, if one was.
-    fn given(&self, matches: &ArgMatches) -> Option<Given> {
-        let values: Vec<&str> = matches
-            .get_many::<String>(self.long)?
-            .map(String::as_str)
-            .collect();
-        Some(Given {
-            key: self.key,
-            text: values.join(" "),
-            source: Source::Flag(self.name()),
-        })
-    }
-}
-
-/// Flags that every command takes.
-const EVERYWHERE: [Flag; 4] = [
-    flag("lang", "lang", Takes::Value("LANG")),
-    flag("theme", "theme", Takes::Value("THEME")),
-    flag("ascii", "ascii", Takes::Switch),
-    flag("mouse", "mouse", Takes::Switch),
-];
-
-/// Flags with which the dashboard starts in a given set-up.
-const DASHBOARD: [Flag; 5] = [
-    flag("listen", "echo.listen", Takes::Value("ADDRESS")),
-    flag("loss", "echo.loss", Takes::Value("SPEC")),
-    flag("preset", "echo.preset", Takes::Value("NAME")),
-    flag("seed", "echo.seed", Takes::Value("N")),
-    flag("target", "ping.targets", Takes::Values("TARGET")),
-];
-
-const ECHO: [Flag; 16] = [
-    flag("listen", "echo.listen", Takes::Value("ADDRESS")),
-    flag("loss", "echo.loss", Takes::Value("SPEC")),
-    flag("delay", "echo.delay", Takes::Value("SPEC")),
-    flag("duplicate", "echo.duplicate", Takes::Value("P")),
-    flag("reorder", "echo.reorder", Takes::Value("P")),
-    flag("corrupt", "echo.corrupt", Takes::Value("P")),
-    flag("rate", "echo.rate", Takes::Value("RATE")),
-    flag("reply-loss", "echo.reply_loss", Takes::Value("SPEC")),
-    flag("reply-delay", "echo.reply_delay", Takes::Value("SPEC")),
-    flag("reply-duplicate", "echo.reply_duplicate", Takes::Value("P")),
-    flag("reply-reorder", "echo.reply_reorder", Takes::Value("P")),
-    flag("reply-corrupt", "echo.reply_corrupt", Takes::Value("P")),
-    flag("reply-rate", "echo.reply_rate", Takes::Value("RATE")),
-    flag("preset", "echo.preset", Takes::Value("NAME")),
-    flag("seed", "echo.seed", Takes::Value("N")),
-    flag(
-        "allow-remote-duplicates",
-        "echo.allow_remote_duplicates",
-        Takes::Switch,
-    ),
-];
-
-const PING: [Flag; 7] = [
-    flag("target", "ping.targets", Takes::Arguments("TARGET")),
-    flag("count", "ping.count", Takes::Value("N")).short('c'),
-    flag("interval", "ping.interval", Takes::Value("DUR")).short('i'),
-    flag("timeout", "ping.timeout", Takes::Value("DUR")).short('W'),
-    flag("mode", "ping.mode", Takes::Value("MODE")),
-    flag("size", "ping.size", Takes::Value("BYTES")),
-    flag("plain", "ping.plain", Takes::Switch),
-];
-
-/// The flags of a command that stand for settings.
-fn settings_of(command: Option<&str>) -> &'static [Flag] {
-    match command {
-        None => &DASHBOARD,
-        Some("echo") => &ECHO,
-        Some("ping") => &PING,
-        Some(_) => &[],
-    }
-}
-
 fn switch(id: &'static str) -> Arg {
     Arg::new(id).long(id).action(ArgAction::SetTrue)
 }
@@ -250,11 +148,46 @@ fn commands(words: Words) -> clap::Command {
         .long("csv")
         .value_name("FILE")
         .value_parser(value_parser!(PathBuf));
-    let ping = subcommand("ping").args([
-        switch("json"),
-        csv,
-        switch("ipv4").short('4').conflicts_with("ipv6"),
-        switch("ipv6").short('6'),
+    let families = || {
+        [
+            switch("ipv4").short('4').conflicts_with("ipv6"),
+            switch("ipv6").short('6'),
+        ]
+    };
+    let ping = subcommand("ping")
+        .args([switch("json"), csv])
+        .args(families());
+    let logs = LogFormat::ALL.map(LogFormat::name);
+    let log = Arg::new("log")
+        .long("log")
+        .value_name("FORMAT")
+        .value_parser(PossibleValuesParser::new(logs.into_iter().chain([NO_LOG])))
+        .hide_possible_values(true);
+    let log_file = Arg::new("log-file")
+        .long("log-file")
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf));
+    let serve = subcommand("serve").args([log, log_file, switch("json")]);
+    let get = subcommand("get").args(families()).args([
+        Arg::new("timeout")
+            .long("timeout")
+            .short('W')
+            .value_name("DUR"),
+        Arg::new("url").value_name("URL").required(true),
+        Arg::new("request")
+            .long("request")
+            .short('X')
+            .value_name("METHOD"),
+        Arg::new("header")
+            .long("header")
+            .short('H')
+            .value_name("FIELD")
+            .action(ArgAction::Append),
+        Arg::new("body").long("body").value_name("TEXT"),
+        switch("head")
+            .short('I')
+            .conflicts_with_all(["request", "body"]),
+        switch("raw"),
     ]);
     let shell = Arg::new("shell")
         .value_name("SHELL")
@@ -275,6 +208,8 @@ fn commands(words: Words) -> clap::Command {
         .subcommands([
             echo,
             ping,
+            serve,
+            get,
             subcommand("config"),
             subcommand("completions").arg(shell),
         ]);
@@ -343,10 +278,7 @@ fn command(matches: &ArgMatches) -> Result<Command, SettingsError> {
     let Some((name, matches)) = matches.subcommand() else {
         return Ok(Command::Dashboard);
     };
-    let format = |matches: &ArgMatches| match matches.get_flag("json") {
-        true => Format::Json,
-        false => Format::Text,
-    };
+    let text = |id| matches.get_one::<String>(id).cloned();
     Ok(match name {
         "echo" if matches.get_flag("list-presets") => Command::ListPresets {
             format: format(matches),
@@ -359,11 +291,21 @@ fn command(matches: &ArgMatches) -> Result<Command, SettingsError> {
         "ping" => Command::Ping {
             format: format(matches),
             csv: matches.get_one("csv").cloned(),
-            family: match (matches.get_flag("ipv4"), matches.get_flag("ipv6")) {
-                (true, _) => Family::V4,
-                (false, true) => Family::V6,
-                (false, false) => Family::Any,
-            },
+            family: family(matches),
+        },
+        "serve" => serve(matches)?,
+        "get" => Command::Get {
+            url: text("url").unwrap_or_default(),
+            method: text("request"),
+            headers: matches
+                .get_many("header")
+                .map(|fields| fields.cloned().collect())
+                .unwrap_or_default(),
+            body: text("body"),
+            head: matches.get_flag("head"),
+            raw: matches.get_flag("raw"),
+            family: family(matches),
+            timeout: timeout(matches)?,
         },
         "config" => Command::Config,
         _ => Command::Completions(
@@ -374,19 +316,85 @@ fn command(matches: &ArgMatches) -> Result<Command, SettingsError> {
     })
 }
 
+fn format(matches: &ArgMatches) -> Format {
+    match matches.get_flag("json") {
+        true => Format::Json,
+        false => Format::Text,
+    }
+}
+
+fn family(matches: &ArgMatches) -> Family {
+    match (matches.get_flag("ipv4"), matches.get_flag("ipv6")) {
+        (true, _) => Family::V4,
+        (false, true) => Family::V6,
+        (false, false) => Family::Any,
+    }
+}
+
+/// A value that only a flag sets and that is not allowed.
+fn bad_value(
+    key: &'static str,
+    value: &str,
+    problem: Problem,
+    allowed: &'static str,
+) -> SettingsError {
+    SettingsError::BadValue {
+        at: Source::Flag(format!("--{key}")),
+        key,
+        value: value.to_owned(),
+        problem,
+        allowed,
+    }
+}
+
+/// How long the request sender waits.
+fn timeout(matches: &ArgMatches) -> Result<Duration, SettingsError> {
+    let Some(text) = matches.get_one::<String>("timeout") else {
+        return Ok(PATIENCE);
+    };
+    parse_milliseconds_up(text)
+        .map_err(|problem| bad_value("timeout", text, problem, "settings.allowed.timeout"))
+}
+
+/// The web server: what it logs and where. What is printed as JSON is JSON throughout.
+fn serve(matches: &ArgMatches) -> Result<Command, SettingsError> {
+    let log_file: Option<PathBuf> = matches.get_one("log-file").cloned();
+    let asked = matches.get_one::<String>("log").map(String::as_str);
+    let named = |name: &str| LogFormat::ALL.into_iter().find(|log| log.name() == name);
+    let json = format(matches);
+    let log = match asked {
+        Some(name) => named(name),
+        None if json == Format::Json => Some(LogFormat::Json),
+        None => Some(LogFormat::Combined),
+    };
+    let printed = log.filter(|_| log_file.is_none());
+    let format = match (json, printed) {
+        (Format::Text, Some(LogFormat::Json)) => Format::Json,
+        (Format::Json, Some(log @ (LogFormat::Common | LogFormat::Combined))) => {
+            return Err(bad_value(
+                "log",
+                log.name(),
+                Problem::NotAllowed,
+                "settings.allowed.json_log",
+            ));
+        }
+        _ => json,
+    };
+    Ok(Command::Serve {
+        format,
+        log,
+        log_file,
+    })
+}
+
 /// The number of datagrams after which the echo server stops.
 fn datagrams(matches: &ArgMatches) -> Result<Option<u64>, SettingsError> {
     let Some(text) = matches.get_one::<String>("count") else {
         return Ok(None);
     };
-    let bad_value = |problem| SettingsError::BadValue {
-        at: Source::Flag("--count".to_owned()),
-        key: "count",
-        value: text.clone(),
-        problem,
-        allowed: "settings.allowed.datagrams",
-    };
-    parse_positive(text).map(Some).map_err(bad_value)
+    parse_positive(text)
+        .map(Some)
+        .map_err(|problem| bad_value("count", text, problem, "settings.allowed.datagrams"))
 }
 
 /// The language in which the command line is read, before it is known whether it can be read at all. A value that
@@ -431,7 +439,9 @@ fn peek<'a>(arguments: &'a [OsString], flag: &str) -> Option<&'a OsStr> {
 mod tests {
     use std::io;
 
+    use super::flags::{ECHO, PING, SERVE};
     use super::*;
+    use crate::proto::http::service::Mode;
     use crate::settings::{Place, Target};
 
     fn environment(variables: &[(&str, &str)]) -> Environment {
@@ -477,6 +487,7 @@ mod tests {
             .iter()
             .chain(&ECHO)
             .chain(&PING)
+            .chain(&SERVE)
             .chain(&EVERYWHERE)
         {
             assert!(defaults.get(flag.key).is_some(), "{}", flag.key);
@@ -495,6 +506,11 @@ mod tests {
             csv: csv.map(PathBuf::from),
             family,
         };
+        let serve = |format, log, log_file: Option<&str>| Command::Serve {
+            format,
+            log,
+            log_file: log_file.map(PathBuf::from),
+        };
         use Format::{Json, Text};
         for (line, want) in [
             ("", Command::Dashboard),
@@ -512,6 +528,45 @@ mod tests {
                 ping(Json, Some("a.csv"), Family::V4),
             ),
             ("ping -6 host", ping(Text, None, Family::V6)),
+            ("serve", serve(Text, Some(LogFormat::Combined), None)),
+            ("serve dir --log none", serve(Text, None, None)),
+            ("serve --json", serve(Json, Some(LogFormat::Json), None)),
+            ("serve --json --log none", serve(Json, None, None)),
+            ("serve --log json", serve(Json, Some(LogFormat::Json), None)),
+            (
+                "serve --log json --log-file a",
+                serve(Text, Some(LogFormat::Json), Some("a")),
+            ),
+            (
+                "serve --json --log common --log-file a",
+                serve(Json, Some(LogFormat::Common), Some("a")),
+            ),
+            (
+                "get http://[::1]:6789/x -X POST -H A:b -H c: --body d --raw -6 -W 1.5s",
+                Command::Get {
+                    url: "http://[::1]:6789/x".to_owned(),
+                    method: Some("POST".to_owned()),
+                    headers: vec!["A:b".to_owned(), "c:".to_owned()],
+                    body: Some("d".to_owned()),
+                    head: false,
+                    raw: true,
+                    family: Family::V6,
+                    timeout: Duration::from_millis(1500),
+                },
+            ),
+            (
+                "get host --head",
+                Command::Get {
+                    url: "host".to_owned(),
+                    method: None,
+                    headers: Vec::new(),
+                    body: None,
+                    head: true,
+                    raw: false,
+                    family: Family::Any,
+                    timeout: Duration::from_secs(30),
+                },
+            ),
             ("config", Command::Config),
             ("completions zsh", Command::Completions(Shell::Zsh)),
         ] {
@@ -557,16 +612,45 @@ mod tests {
         assert_eq!(plan.mode, crate::settings::PingMode::Steady);
         assert_eq!(plan.size, Some(100));
         assert!(plan.plain);
+
+        let line = "serve pages --listen [::]:80 --one-at-a-time --delay 1s --rate 1k --force /a=404 \
+                    --force /b=503 --allow-symlinks --hidden --no-listing --trace --header-timeout 1s \
+                    --idle-timeout 2s --stall-timeout 3s --min-rate 4 --max-requests 5 \
+                    --max-connections 6 --max-request-line 70 --max-head 80 --max-fields 9 --max-body 10";
+        let web = run(line).unwrap().settings.web;
+        assert_eq!(web.folder, Some(PathBuf::from("pages")));
+        assert_eq!(web.listen, "[::]:80".parse().unwrap());
+        let service = &web.service;
+        assert_eq!(service.mode, Mode::OneAtATime);
+        assert_eq!(service.delay.as_secs(), 1);
+        assert_eq!(service.rate, Some(1024));
+        let forced: Vec<_> = service
+            .forced
+            .iter()
+            .map(|forced| (forced.path.as_str(), forced.status.code()))
+            .collect();
+        assert_eq!(forced, [("/a", 404), ("/b", 503)]);
+        assert!(web.outside_links && web.hidden && web.trace && !web.listing);
+        let limits = web.limits;
+        let times = [limits.head_time, limits.idle_time, limits.stall_time];
+        assert_eq!(times.map(|time| time.as_secs()), [1, 2, 3]);
+        assert_eq!((limits.lowest_rate, limits.requests), (4, 5));
+        assert_eq!((limits.connections, limits.request_line), (6, 70));
+        assert_eq!((limits.head, limits.fields, limits.body), (80, 9, 10));
     }
 
     #[test]
     fn the_dashboard_starts_as_it_is_told() {
-        let line = "--listen :0 --preset wifi --loss none --seed 1 --target a --target b:2 --ascii";
+        let line = "--listen :0 --preset wifi --loss none --seed 1 --target a --target b:2 --ascii \
+                    --web-listen :80 --web-folder pages --one-at-a-time";
         let Invocation { settings, .. } = run(line).unwrap();
         assert_eq!(settings.echo.preset, "wifi");
         assert!(settings.echo.link.request.loss.is_none());
         assert_eq!(settings.ping.targets.len(), 2);
         assert!(settings.ascii);
+        assert_eq!(settings.web.listen, "127.0.0.1:80".parse().unwrap());
+        assert_eq!(settings.web.folder, Some(PathBuf::from("pages")));
+        assert_eq!(settings.web.service.mode, Mode::OneAtATime);
     }
 
     #[test]
@@ -586,6 +670,17 @@ mod tests {
         assert!(with("", &on).unwrap().settings.ascii);
         assert!(!with("--ascii=false", &on).unwrap().settings.ascii);
         assert!(with("--ascii ping", &[]).unwrap().settings.ascii);
+
+        let on = [
+            ("SOCKSCOPE_WEB_MODE", "one-at-a-time"),
+            ("SOCKSCOPE_WEB_LISTING", "off"),
+        ];
+        let web = |line| with(line, &on).unwrap().settings.web;
+        assert_eq!(web("serve").service.mode, Mode::OneAtATime);
+        assert!(!web("serve").listing);
+        let web = web("serve --one-at-a-time=false --no-listing=false");
+        assert_eq!(web.service.mode, Mode::Concurrent);
+        assert!(web.listing);
     }
 
     #[test]
@@ -595,6 +690,8 @@ mod tests {
             ("-h", "Commands:\n"),
             ("echo --help", "--reply-loss <SPEC>"),
             ("ping -h", "Arguments:\n  [TARGET]..."),
+            ("serve --help", "Arguments:\n  [DIR]"),
+            ("get --help", "-H, --header <FIELD>"),
             ("--lang zh-CN --help", "用法: sockscope [选项] [命令]"),
             ("ping --help --lang=zh-CN", "选项:\n"),
             ("--config zh.toml --help", "示例:\n"),
@@ -613,6 +710,8 @@ mod tests {
             "--help",
             "echo --help",
             "ping --help",
+            "serve --help",
+            "get --help",
             "config --help",
             "completions --help",
         ] {
@@ -682,6 +781,41 @@ mod tests {
                 "echo --loss 10",
                 "sockscope: --loss: echo.loss = \"10\": 10 may be a percentage or a pattern: write 10% or pattern:10\n",
                 "sockscope: --loss：echo.loss = “10”：10 可能是百分比，也可能是丢包序列：请写 10% 或 pattern:10\n",
+            ),
+            (
+                "serve --log apache",
+                "sockscope: --log <FORMAT> cannot be \"apache\": write common, combined, json, none\n",
+                "sockscope: --log <FORMAT> 不能是“apache”，可用的值：common, combined, json, none\n",
+            ),
+            (
+                "serve --json --log common",
+                "sockscope: --log: log = \"common\": what is printed with --json is JSON; write json or none, or name a --log-file\n",
+                "sockscope: --log：log = “common”：使用 --json 时输出内容均为 JSON；请写 json 或 none，或用 --log-file 指定文件\n",
+            ),
+            (
+                "serve --one-at-a-time=maybe",
+                "sockscope: --one-at-a-time: web.mode = \"maybe\": write concurrent or one-at-a-time\n",
+                "sockscope: --one-at-a-time：web.mode = “maybe”：请写 concurrent（并发）或 one-at-a-time（逐个服务）\n",
+            ),
+            (
+                "serve a b",
+                "sockscope: there is no flag or argument \"b\" here\n",
+                "sockscope: 这里没有选项或参数“b”\n",
+            ),
+            (
+                "get",
+                "sockscope: <URL> is missing\n\nUsage: sockscope get [OPTIONS] <URL>\n",
+                "sockscope: 缺少 <URL>\n\n用法: sockscope get [选项] <URL>\n",
+            ),
+            (
+                "get host --timeout 5",
+                "sockscope: --timeout: timeout = \"5\": 5 has no unit: write 5ms or 5s\n",
+                "sockscope: --timeout：timeout = “5”：5 缺少单位：请写 5ms 或 5s\n",
+            ),
+            (
+                "get host --head -X PUT",
+                "sockscope: --head cannot go together with --request <METHOD>\n",
+                "sockscope: --head 不能与 --request <METHOD> 同时使用\n",
             ),
             (
                 "echo --count 0",
@@ -776,7 +910,16 @@ mod tests {
         ] {
             for lang in Lang::ALL {
                 let script = String::from_utf8(completions(shell, Words(lang))).unwrap();
-                for word in ["echo", "ping", "config", "completions", "reply-loss"] {
+                for word in [
+                    "echo",
+                    "ping",
+                    "serve",
+                    "get",
+                    "config",
+                    "completions",
+                    "reply-loss",
+                    "no-listing",
+                ] {
                     assert!(script.contains(word), "{shell} lacks {word}");
                 }
             }

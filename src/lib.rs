@@ -10,7 +10,7 @@
 //! | [`trace`] | what happened, as plain data, and how it leaves a lab | `proto` as data |
 //! | [`words`] | every word in each language, and how numbers are written | `proto` and `trace` as data |
 //! | [`settings`] | defaults < file < environment < flags, validated once | `proto`, `words` |
-//! | [`net`] | sockets, threads and clocks: drives `proto`, reports to `trace` | `proto`, `trace`, `settings` as data |
+//! | [`net`] | sockets, files, threads and clocks: drives `proto`, reports to `trace` | `proto`, `trace`, `settings` as data, `words` for the pages it serves |
 //! | [`headless`] | one printer a command: text for people, JSON lines for programs | all of the above |
 //! | [`dashboard`] | the terminal interface; only its `effects` name `net`, its `widgets` know no lab | all but `headless` |
 //! | [`cli`] | commands and flags | `settings`, `words`, the data types of `headless` and `net` that flags choose |
@@ -70,17 +70,24 @@ pub mod trace {
 pub mod net {
     mod delay_line;
     pub mod echo;
+    pub mod files;
+    mod lock;
     pub mod os;
     pub mod pinger;
+    pub mod request_sender;
     pub mod resolve;
     pub mod stop;
+    pub mod web;
 }
 
 /// The labs without the dashboard.
 pub mod headless {
+    pub mod access_log;
     pub mod echo;
+    pub mod get;
     pub mod output;
     pub mod ping;
+    pub mod serve;
 }
 
 /// The terminal interface.

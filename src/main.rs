@@ -1,6 +1,6 @@
 //! The `sockscope` command: reads the command line, hands over to a printer or to the dashboard, and answers with an exit code.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -10,16 +10,21 @@ use sockscope::dashboard::effects::{Labs, draw_text};
 use sockscope::dashboard::tabs::ping::PingSetup;
 use sockscope::dashboard::tabs::ping::knobs::{Pace, PaceKind};
 use sockscope::dashboard::{run, terminal};
-use sockscope::headless::output::Format;
-use sockscope::headless::{echo, ping};
+use sockscope::headless::output::{Failure, Format};
+use sockscope::headless::{echo, get, ping, serve};
 use sockscope::net::echo::EchoConfig;
+use sockscope::net::files::{Hidden, Links, Listing, Policy, Root};
 use sockscope::net::os;
 use sockscope::net::resolve::{self, Family};
 use sockscope::net::stop::StopRequest;
+use sockscope::net::web::{Keep, Trace, WebConfig};
 use sockscope::proto::guard::Caps;
 use sockscope::proto::ping::{Mode, Plan};
-use sockscope::settings::{EchoSettings, Environment, PingMode, PingPlan, PingSettings, Place};
+use sockscope::settings::{
+    EchoSettings, Environment, PingMode, PingPlan, PingSettings, Place, WebSettings,
+};
 use sockscope::trace::clock::Clock;
+use sockscope::trace::start_error::StartError;
 use sockscope::words::{Words, phrases};
 
 /// Exit codes: what was asked for was done; it was tried in vain; it could not be tried.
@@ -82,6 +87,56 @@ fn carry_out(invocation: Invocation, clock: Clock) -> u8 {
             };
             run_ping(&invocation.settings.ping, format, csv, family, words, clock)
         }
+        Command::Serve {
+            format,
+            log,
+            ref log_file,
+        } => {
+            let file = log_file.as_deref().map(|path| log_file_at(path, words));
+            let file = match file.transpose() {
+                Ok(file) => file,
+                Err(complaint) => {
+                    complain(&complaint);
+                    return BAD_USE;
+                }
+            };
+            let report = serve::Report { format, log, file };
+            run_serve(&invocation.settings.web, report, words, clock)
+        }
+        Command::Get {
+            url,
+            method,
+            headers,
+            body,
+            head,
+            raw,
+            family,
+            timeout,
+        } => {
+            let options = get::GetOptions {
+                url,
+                purpose: match (head, body) {
+                    (true, _) => get::Purpose::Head,
+                    (false, Some(text)) => get::Purpose::Send(text),
+                    (false, None) => get::Purpose::Fetch,
+                },
+                method,
+                fields: headers,
+                family,
+                patience: timeout,
+                shown: match (raw, io::stdout().is_terminal()) {
+                    (true, _) => get::Shown::Raw,
+                    (false, true) => get::Shown::Escaped,
+                    (false, false) => get::Shown::Exact,
+                },
+            };
+            match get::run(&options, words, clock, io::stdout().lock(), io::stderr()) {
+                Ok(get::ExitKind::Answered) => DONE,
+                Ok(get::ExitKind::InVain) => IN_VAIN,
+                Ok(get::ExitKind::BadUse) => BAD_USE,
+                Err(error) => finish(Err(error)),
+            }
+        }
         Command::Dashboard => run_dashboard(&invocation, words, clock),
     }
 }
@@ -115,6 +170,74 @@ fn new_file(path: &std::path::Path, words: Words) -> Result<std::fs::File, Strin
             words.fill("ping.cannot_write", &[("path", &path), ("error", &error)])
         }
     })
+}
+
+/// A log to append to: private to the user where the system can say so.
+fn log_file_at(path: &std::path::Path, words: Words) -> Result<std::fs::File, String> {
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(|error| {
+        let path = path.display();
+        words.fill("ping.cannot_write", &[("path", &path), ("error", &error)])
+    })
+}
+
+fn web_config(settings: &WebSettings, keep: Keep, words: Words) -> WebConfig {
+    WebConfig {
+        listen: settings.listen,
+        root: match &settings.folder {
+            Some(folder) => Root::Folder(folder.clone()),
+            None => Root::Embedded,
+        },
+        policy: Policy {
+            hidden: match settings.hidden {
+                true => Hidden::Served,
+                false => Hidden::Refused,
+            },
+            links: match settings.outside_links {
+                true => Links::Anywhere,
+                false => Links::Inside,
+            },
+            listing: match settings.listing {
+                true => Listing::On,
+                false => Listing::Off,
+            },
+        },
+        trace: match settings.trace {
+            true => Trace::Answered,
+            false => Trace::Refused,
+        },
+        service: settings.service.clone(),
+        limits: settings.limits,
+        keep,
+        words,
+    }
+}
+
+fn run_serve(settings: &WebSettings, report: serve::Report, words: Words, clock: Clock) -> u8 {
+    let config = web_config(settings, Keep::HEADS, words);
+    let out = io::stdout().lock();
+    let result = runtime()
+        .map_err(Failure::Output)
+        .and_then(|runtime| runtime.block_on(serve::run(config, report, words, clock, out)));
+    match result {
+        Ok(()) => DONE,
+        Err(Failure::Start(error)) => cannot_start(&error, words),
+        Err(Failure::Output(error)) => finish(Err(error)),
+        Err(Failure::Socket(error)) => {
+            complain(&words.fill("status.server_died", &[("error", &error)]));
+            IN_VAIN
+        }
+    }
+}
+
+fn cannot_start(error: &StartError, words: Words) -> u8 {
+    for line in phrases::start_error(error, words) {
+        complain(&line);
+    }
+    IN_VAIN
 }
 
 /// Everything async runs on this one thread; the labs have threads of their own.
@@ -155,28 +278,21 @@ fn run_echo(
         echo::Detail::Datagrams
     };
     let config = echo_config(settings, count);
-    let result = runtime()
-        .map_err(echo::Failure::Output)
-        .and_then(|runtime| {
-            runtime.block_on(echo::run(
-                config,
-                format,
-                detail,
-                words,
-                clock,
-                io::stdout().lock(),
-            ))
-        });
+    let result = runtime().map_err(Failure::Output).and_then(|runtime| {
+        runtime.block_on(echo::run(
+            config,
+            format,
+            detail,
+            words,
+            clock,
+            io::stdout().lock(),
+        ))
+    });
     match result {
         Ok(()) => DONE,
-        Err(echo::Failure::Start(error)) => {
-            phrases::start_error(&error, words)
-                .iter()
-                .for_each(|line| complain(line));
-            IN_VAIN
-        }
-        Err(echo::Failure::Output(error)) => finish(Err(error)),
-        Err(echo::Failure::Socket(error)) => {
+        Err(Failure::Start(error)) => cannot_start(&error, words),
+        Err(Failure::Output(error)) => finish(Err(error)),
+        Err(Failure::Socket(error)) => {
             complain(&words.fill("status.server_died", &[("error", &error)]));
             IN_VAIN
         }

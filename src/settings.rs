@@ -10,17 +10,19 @@ mod address;
 mod error;
 mod layers;
 mod table;
+mod web;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-pub use address::{DEFAULT_PORT, Target};
+pub use address::{DEFAULT_PORT, Target, WEB_PORT};
 pub use error::{Problem, SettingsError};
 pub use layers::{Environment, File, Given, Resolved, Source, find_file, load, variable};
 pub use table::{Row, Shape, TABLE};
+pub use web::WebSettings;
 
 pub(crate) use error::shown;
-pub(crate) use table::parse_positive;
+pub(crate) use table::{parse_milliseconds_up, parse_positive};
 
 use crate::proto::link::LinkSettings;
 use crate::words::Lang;
@@ -46,6 +48,8 @@ pub struct Settings {
     pub echo: EchoSettings,
     /// The pinger.
     pub ping: PingSettings,
+    /// The web server.
+    pub web: WebSettings,
 }
 
 impl Default for Settings {

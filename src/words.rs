@@ -15,7 +15,9 @@ const _: &[&str] = &[
     include_str!("../assets/locales/cli.yml"),
     include_str!("../assets/locales/dashboard.yml"),
     include_str!("../assets/locales/labs.yml"),
+    include_str!("../assets/locales/sender.yml"),
     include_str!("../assets/locales/settings.yml"),
+    include_str!("../assets/locales/web.yml"),
 ];
 
 /// A language of the interface.

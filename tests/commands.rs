@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use support::command::{Finished, Running, sockscope};
 use support::{PATIENCE, folder};
 
-const COMMANDS: [&str; 4] = ["echo", "ping", "config", "completions"];
+const COMMANDS: [&str; 6] = ["echo", "ping", "serve", "get", "config", "completions"];
 
 /// An echo server at a free port that prints JSON, and its address.
 fn echo(arguments: &[&str]) -> (Running, String) {

@@ -40,6 +40,8 @@ const LAYERS: &[Layer] = &[
         crates: &[
             "std",
             "hdrhistogram",
+            "httpdate",
+            "mime_guess",
             "rand",
             "rand_distr",
             "serde",
@@ -99,8 +101,17 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "net",
         files: &["net.rs", "net/"],
-        modules: &["net", "proto", "trace", "settings"],
-        crates: &["std", "nix", "rand", "socket2", "thiserror", "tokio"],
+        modules: &["net", "proto", "trace", "settings", "words"],
+        crates: &[
+            "std",
+            "chrono",
+            "lru",
+            "nix",
+            "rand",
+            "socket2",
+            "thiserror",
+            "tokio",
+        ],
         never: &[],
     },
     Layer {
@@ -114,7 +125,13 @@ const LAYERS: &[Layer] = &[
         name: "dashboard: widgets",
         files: &["dashboard/widgets/"],
         modules: &["dashboard::widgets"],
-        crates: &["std", "ratatui", "unicode_width"],
+        crates: &[
+            "std",
+            "qrcode",
+            "ratatui",
+            "unicode_segmentation",
+            "unicode_width",
+        ],
         never: &[
             "std::env",
             "std::fs",
@@ -168,6 +185,7 @@ const LAYERS: &[Layer] = &[
             "cli",
             "settings",
             "words",
+            "headless::access_log",
             "headless::output",
             "net::resolve",
         ],

@@ -6,14 +6,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Keys that the sources put together from parts, by what they begin with.
-const DYNAMIC: [&str; 4] = [
+const DYNAMIC: [&str; 8] = [
     // Help is looked up by the name of each command and flag; the tests of cli/text.rs check that all of it is there.
     "cli.",
     // Errors in the notation of the link have their own keys; the tests of settings/error.rs go through them.
     "settings.spec.",
-    // The names of presets and of themes are looked up by their ids; the test below goes through both lists.
+    // The names of presets and of themes and the remarks on answers are looked up by their ids; the test below goes through all lists.
     "preset.",
     "theme.",
+    // The rules of HTTP are looked up by their names; the tests of words/phrases.rs go through all of them.
+    "rule.",
+    "sender.preset.",
+    "sender.about.",
+    "remark.",
 ];
 
 fn root() -> &'static Path {
@@ -100,9 +105,12 @@ fn every_key_in_a_locale_file_is_looked_up() {
 }
 
 #[test]
-fn every_preset_and_every_theme_has_its_words() {
+fn every_preset_theme_and_remark_has_its_words() {
     use sockscope::{
-        proto::link::presets,
+        proto::{
+            http::{reply::Deviation, script},
+            link::presets,
+        },
         settings::ThemeName,
         words::{Lang, Words},
     };
@@ -110,6 +118,12 @@ fn every_preset_and_every_theme_has_its_words() {
         .iter()
         .map(|preset| format!("preset.{}", preset.id));
     let keys = keys.chain(ThemeName::ALL.map(|theme| format!("theme.{}", theme.name())));
+    let keys =
+        keys.chain(script::presets().iter().flat_map(|preset| {
+            ["preset", "about"].map(|kind| format!("sender.{kind}.{}", preset.id))
+        }));
+    let remarks = Deviation::ALL.iter();
+    let keys = keys.chain(remarks.map(|remark| format!("remark.{}", remark.name())));
     for key in keys {
         for lang in Lang::ALL {
             assert!(Words(lang).find(&key).is_some(), "{key} in {lang:?}");

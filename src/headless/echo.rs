@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::output::{Format, Output};
+use super::output::{Failure, Format, Output};
 use crate::net::echo::{EchoConfig, EchoServer};
 use crate::net::stop::StopRequest;
 use crate::proto::link::{LinkSettings, format_duration, presets};
 use crate::trace::clock::Clock;
 use crate::trace::escape::escape_hostile;
 use crate::trace::event::{ClientCounts, EchoCounts, EchoDatagram, EchoEvent, Event, Excerpt};
-use crate::trace::start_error::StartError;
 use crate::trace::tap::Tap;
 use crate::words::{Words, phrases};
 
@@ -29,21 +28,6 @@ pub enum Detail {
     Datagrams,
     /// The address and the counters.
     Quiet,
-}
-
-/// Why the command ended badly.
-#[derive(Debug)]
-pub enum Failure {
-    Start(StartError),
-    Output(io::Error),
-    /// The socket failed while the server ran.
-    Socket(String),
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Failure::Output(error)
-    }
 }
 
 #[derive(Serialize)]

@@ -4,6 +4,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use crate::trace::start_error::StartError;
+
 /// How a command reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -11,6 +13,21 @@ pub enum Format {
     Text,
     /// One JSON object a line for programs.
     Json,
+}
+
+/// Why a command that runs a server ended badly.
+#[derive(Debug)]
+pub enum Failure {
+    Start(StartError),
+    Output(io::Error),
+    /// The socket failed while the server ran.
+    Socket(String),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Failure::Output(error)
+    }
 }
 
 /// Writes lines for people or for programs. A closed pipe (`sockscope ping | head -1`) ends the output quietly; every other error is returned.
@@ -31,17 +48,18 @@ impl<W: Write> Output<W> {
 
     /// A line of text.
     pub fn line(&mut self, text: &str) -> io::Result<()> {
-        self.write(format!("{text}\n").as_bytes())
+        self.bytes(format!("{text}\n").as_bytes())
     }
 
     /// A JSON object on a line of its own.
     pub fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
         let mut line = serde_json::to_vec(value)?;
         line.push(b'\n');
-        self.write(&line)
+        self.bytes(&line)
     }
 
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// Whole lines, as many as there are.
+    pub fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.closed {
             return Ok(());
         }

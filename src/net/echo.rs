@@ -8,11 +8,12 @@
 use std::collections::HashMap;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::delay_line::{DelayLine, Failures};
+use super::lock::lock;
 use super::os::{self, Batch};
 use crate::proto::guard::{Bucket, Caps, Guard};
 use crate::proto::link::{ClientState, Deliveries, Delivery, Link, LinkSettings, flip_bit};
@@ -89,11 +90,6 @@ fn start_error(address: SocketAddr, error: &std::io::Error) -> StartError {
             os::port_holder_command(address.port(), udp),
         )
     })
-}
-
-/// A poisoned lock guards plain values that are whole between statements: it stays usable.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl EchoServer {

@@ -8,15 +8,23 @@
 //! - [`PingSocket`] sends to one target and says, in order, what came of it: replies, refusals and, where the
 //!   kernel keeps them, its own time stamps;
 //! - [`KernelDrops`] counts the datagrams that found the receive buffer full;
-//! - [`port_holder`] and [`resident_memory`] answer `None` where the system has no cheap answer.
+//! - [`port_holder`] and [`resident_memory`] answer `None` where the system has no cheap answer;
+//! - [`folder`] opens files beneath a folder and nowhere else, [`send_file`] sends them, and [`raise_descriptor_limit`] and [`interface_addresses`]
+//!   say what the machine gives a server.
 //!
 //! No function here panics on what a network or a file system sent.
 
+pub mod folder;
 #[cfg(target_os = "linux")]
 mod linux;
+mod machine;
 // Linux compiles the portable side for its tests only, so that it is exercised on the machines that build this.
 #[cfg(any(not(target_os = "linux"), test))]
 mod portable;
+mod send_file;
+
+pub use machine::{interface_addresses, raise_descriptor_limit};
+pub use send_file::{read_at, send_file};
 
 #[cfg(target_os = "linux")]
 pub use linux::{Batch, KernelDrops, PingSocket, port_holder, resident_memory};
@@ -24,7 +32,7 @@ pub use linux::{Batch, KernelDrops, PingSocket, port_holder, resident_memory};
 pub use portable::{Batch, KernelDrops, PingSocket, port_holder, resident_memory};
 
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -83,6 +91,34 @@ pub fn bind_udp(addr: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
+/// A TCP socket that listens at `addr`, for a non-blocking server. An IPv6 socket takes IPv6 only, as with [`bind_udp`].
+///
+/// # Errors
+/// Those of `socket(2)`, `bind(2)` and `listen(2)`: the address in use, not of this machine, or not allowed.
+pub fn bind_tcp(addr: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    if addr.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // Elsewhere than on Windows it only lets a restarted server have its port back while old connections fade out (RFC 9293 §3.4.1); there it would
+    // let two servers share a port.
+    #[cfg(not(windows))]
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&addr.into())?;
+    socket.listen(backlog)?;
+    Ok(socket.into())
+}
+
+/// Whether a call failed because the process or the system has no descriptor left for another socket or file.
+pub fn is_out_of_descriptors(error: &io::Error) -> bool {
+    // EMFILE and ENFILE, which `ErrorKind` does not name; WSAEMFILE on Windows.
+    let numbers: &[i32] = if cfg!(windows) { &[10_024] } else { &[24, 23] };
+    error
+        .raw_os_error()
+        .is_some_and(|number| numbers.contains(&number))
+}
+
 /// The address a pinger binds: a free port, on loopback where the target is, so that no other machine can reach it.
 fn pinger_address(target: SocketAddr) -> SocketAddr {
     let ip: IpAddr = match (target.is_ipv4(), target.ip().is_loopback()) {
@@ -94,7 +130,7 @@ fn pinger_address(target: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, 0)
 }
 
-/// Whether an error of a UDP socket call says something about one datagram or one moment, so that a server goes
+/// Whether an error of a server's socket call says something about one datagram, one connection or one moment, so that a server goes
 /// on. Windows reports the ICMP error for an earlier reply as `ConnectionReset` (10054) on the next receive, and
 /// switching that off (`SIO_UDP_CONNRESET`) is out of reach of safe code.
 pub fn is_transient(error: &io::Error) -> bool {
@@ -102,6 +138,7 @@ pub fn is_transient(error: &io::Error) -> bool {
         error.kind(),
         ErrorKind::ConnectionReset
             | ErrorKind::ConnectionRefused
+            | ErrorKind::ConnectionAborted
             | ErrorKind::Interrupted
             | ErrorKind::WouldBlock
             | ErrorKind::TimedOut

@@ -1,4 +1,4 @@
-//! From a host name to the one address that is pinged.
+//! From a host name to its addresses: the first one is pinged, and all are tried for a connection.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -16,20 +16,25 @@ pub enum Family {
 
 /// The first address of `target` in that family. Blocks while the system asks its name servers.
 pub fn resolve(target: &Target, family: Family) -> io::Result<SocketAddr> {
+    resolve_all(target, family).map(|addresses| addresses[0])
+}
+
+/// Every address of `target` in that family, in the order of the system's preference: one at least. Blocks while the system asks its name servers.
+pub fn resolve_all(target: &Target, family: Family) -> io::Result<Vec<SocketAddr>> {
     let wanted = |address: &SocketAddr| match family {
         Family::Any => true,
         Family::V4 => address.is_ipv4(),
         Family::V6 => address.is_ipv6(),
     };
-    let mut addresses = (target.host.as_str(), target.port)
-        .to_socket_addrs()?
-        .filter(wanted);
-    addresses.next().ok_or_else(|| {
-        io::Error::new(
+    let addresses = (target.host.as_str(), target.port).to_socket_addrs()?;
+    let addresses: Vec<_> = addresses.filter(wanted).collect();
+    if addresses.is_empty() {
+        return Err(io::Error::new(
             io::ErrorKind::NotFound,
             "the name has no address of that family",
-        )
-    })
+        ));
+    }
+    Ok(addresses)
 }
 
 #[cfg(test)]

@@ -9,6 +9,9 @@ use super::Problem;
 /// The port of the lab's echo server.
 pub const DEFAULT_PORT: u16 = 12_000;
 
+/// The port of the lab's web server.
+pub const WEB_PORT: u16 = 6_789;
+
 /// The longest host name: RFC 1035, section 2.3.4, less the length octets of its first and root label.
 const LONGEST_NAME: usize = 253;
 
@@ -59,19 +62,19 @@ impl fmt::Display for Target {
 }
 
 /// Reads an address to listen at: `ADDRESS:PORT`, `[IPV6]:PORT`, an address alone, or `:PORT` or `PORT` for
-/// 127.0.0.1. `localhost` stands for 127.0.0.1.
-pub(super) fn parse_listen(text: &str) -> Result<SocketAddr, Problem> {
+/// 127.0.0.1. `localhost` stands for 127.0.0.1; `port` for a port that is not there.
+pub(super) fn parse_listen(text: &str, port: u16) -> Result<SocketAddr, Problem> {
     let listen = || {
         if let Ok(port) = text.strip_prefix(':').unwrap_or(text).parse() {
             return Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
         }
-        let (host, port) = host_and_port(text)?;
+        let (host, given) = host_and_port(text)?;
         let address = if host.eq_ignore_ascii_case("localhost") {
             Ipv4Addr::LOCALHOST.into()
         } else {
             host.parse::<IpAddr>().ok()?
         };
-        Some(SocketAddr::new(address, port.unwrap_or(DEFAULT_PORT)))
+        Some(SocketAddr::new(address, given.unwrap_or(port)))
     };
     listen().ok_or(Problem::NotAllowed)
 }
@@ -171,7 +174,7 @@ mod tests {
             ("127.0.0.1:port", None),
         ] {
             let want = want.map(|want| want.parse().unwrap());
-            assert_eq!(parse_listen(text).ok(), want, "{text:?}");
+            assert_eq!(parse_listen(text, DEFAULT_PORT).ok(), want, "{text:?}");
         }
     }
 }

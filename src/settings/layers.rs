@@ -12,6 +12,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{nearest, shown};
 use super::table::{AUTO, PRESET, Shape, TABLE, blank, items, link_texts, parse_switch, position};
+use super::web::NONE;
 use super::{Settings, SettingsError};
 use crate::words::Words;
 
@@ -154,7 +155,7 @@ fn toml_value(shape: Shape, text: &str) -> toml::Value {
         Shape::Number => text
             .parse()
             .map_or_else(|_| string(text), toml::Value::Integer),
-        Shape::List if text == AUTO => string(text),
+        Shape::List if text == AUTO || text == NONE => string(text),
         Shape::List => toml::Value::Array(items(text).map(string).collect()),
     }
 }
@@ -388,6 +389,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::proto::http::service::Mode;
     use crate::proto::link::{Loss, Preset, Probability, Rate};
     use crate::settings::{Count, PingMode, ThemeName};
     use crate::words::Lang;
@@ -451,7 +453,7 @@ mod tests {
                 sections.push(section);
             }
         }
-        assert_eq!(sections, ["", "echo", "ping"]);
+        assert_eq!(sections, ["", "echo", "ping", "web"]);
         assert_eq!(variable("echo.reply_loss"), "SOCKSCOPE_ECHO_REPLY_LOSS");
     }
 
@@ -466,6 +468,13 @@ mod tests {
             for preset in crate::proto::link::presets() {
                 assert!(words.t("settings.allowed.preset").contains(preset.id));
                 assert!(words.t("cli.common.preset").contains(preset.id));
+            }
+            for mode in [Mode::Concurrent, Mode::OneAtATime] {
+                assert!(
+                    words
+                        .t("settings.allowed.service_mode")
+                        .contains(mode.name())
+                );
             }
             for lang in Lang::ALL {
                 assert!(words.t("settings.allowed.lang").contains(lang.code()));
@@ -613,6 +622,29 @@ mod tests {
                 "0 -1 ten",
             ),
             ("ping.size", "auto 0 65507", "65508 -1"),
+            (
+                "web.listen",
+                "127.0.0.1:0 [::]:6789 :80 6789 0.0.0.0",
+                "example.org:80 :65536",
+            ),
+            ("web.folder", "built-in . /srv/pages", ""),
+            ("web.mode", "concurrent one-at-a-time", "both Concurrent"),
+            ("web.delay", "none 0s 200ms 60m", "200 -1s 61m"),
+            ("web.rate", "none 1 64k 1M 1024G", "0 -1 64kbit 1025G"),
+            (
+                "web.force",
+                "none /busy=503,/gone=410",
+                "/busy busy=503 /x=99",
+            ),
+            ("web.trace", "true off", "yep"),
+            ("web.header_timeout", "1ms 60m", "0s 10 none"),
+            ("web.min_rate", "none 500 1k", "0 slow"),
+            ("web.max_requests", "1 1000000000", "0 1000000001 none"),
+            ("web.max_connections", "1 1000000", "0 1000001"),
+            ("web.max_request_line", "64 8k 1M", "63 1025k -1"),
+            ("web.max_head", "64 16k 1M", "63 2M"),
+            ("web.max_fields", "1 10000", "0 10001"),
+            ("web.max_body", "0 64k 1024G", "-1 1025G 1.5M"),
         ] {
             let try_one = |value| loaded("", &[], &[(key, value)]);
             for value in good.split(' ') {
@@ -806,7 +838,13 @@ mod tests {
     fn the_settings_in_force_are_a_settings_file() {
         let text = "[echo]\nseed = 42\n[ping]\ntargets = ['a', 'b:1']\ncount = 3";
         let variables = [("SOCKSCOPE_MOUSE", "yes")];
-        let flagged = [("echo.preset", "voip"), ("echo.loss", "burst:5%,2")];
+        let flagged = [
+            ("echo.preset", "voip"),
+            ("echo.loss", "burst:5%,2"),
+            ("web.force", "/a=404 /b=503"),
+            ("web.rate", "64k"),
+            ("web.max_fields", "50"),
+        ];
         let mut file = file(text);
         file.path = PathBuf::from("odd\n\u{202e}\"name.toml");
         let (settings, resolved) =
@@ -832,6 +870,10 @@ mod tests {
             "targets = [\"a\", \"b:1\"]  # odd\\n\\u{202e}\"name.toml, line 4",
             "count = 3  # odd\\n\\u{202e}\"name.toml, line 5",
             "mode = \"auto\"  # default",
+            "mode = \"concurrent\"  # default",
+            "force = [\"/a=404\", \"/b=503\"]  # --web.force",
+            "rate = \"64k\"  # --web.rate",
+            "max_fields = 50  # --web.max_fields",
         ] {
             assert!(toml.lines().any(|have| have == line), "{line}\nin\n{toml}");
         }

@@ -5,8 +5,15 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::address::{DEFAULT_PORT, parse_listen};
-use super::{Count, EchoSettings, PingMode, PingSettings, Problem, Settings, Target, ThemeName};
+use super::address::{DEFAULT_PORT, WEB_PORT, parse_listen};
+use super::web::{
+    BUILT_IN, NONE, parse_bytes, parse_delay, parse_folder, parse_forced, parse_length,
+    parse_lowest_rate, parse_mode as parse_service_mode, parse_number, parse_rate,
+};
+use super::{
+    Count, EchoSettings, PingMode, PingSettings, Problem, Settings, Target, ThemeName, WebSettings,
+};
+use crate::proto::http::service::{Limits, Service};
 use crate::proto::link::{LinkSettings, Preset, Probability, SpecError, parse_duration};
 use crate::words::Lang;
 
@@ -72,6 +79,9 @@ const LOSS: &str = "settings.allowed.loss";
 const DELAY: &str = "settings.allowed.delay";
 const RATE: &str = "settings.allowed.rate";
 const CAP: &str = "settings.allowed.cap";
+const TIMEOUT: &str = "settings.allowed.timeout";
+const BYTE_RATE: &str = "settings.allowed.byte_rate";
+const HEAD_SIZE: &str = "settings.allowed.head_size";
 
 /// Every setting. A layer is read in this order; keys of one section stand together.
 #[rustfmt::skip]
@@ -81,7 +91,7 @@ pub static TABLE: &[Row] = &[
     Row::new("ascii", "false", Shape::Switch, SWITCH, |s, t| put(&mut s.ascii, parse_switch(t))),
     Row::new("mouse", "false", Shape::Switch, SWITCH, |s, t| put(&mut s.mouse, parse_switch(t))),
 
-    Row::new("echo.listen", "127.0.0.1:12000", Shape::Text, "settings.allowed.listen", |s, t| put(&mut s.echo.listen, parse_listen(t))),
+    Row::new("echo.listen", "127.0.0.1:12000", Shape::Text, "settings.allowed.listen", |s, t| put(&mut s.echo.listen, parse_listen(t, DEFAULT_PORT))),
     Row::new(PRESET, "lab", Shape::Text, "settings.allowed.preset", read_preset),
     Row::new("echo.loss", "lab", Shape::Text, LOSS, |s, t| put(&mut s.echo.link.request.loss, t.parse())),
     Row::new("echo.delay", "none", Shape::Text, DELAY, |s, t| put(&mut s.echo.link.request.delay, t.parse())),
@@ -103,10 +113,31 @@ pub static TABLE: &[Row] = &[
     Row::new("ping.targets", AUTO, Shape::List, "settings.allowed.targets", |s, t| put(&mut s.ping.targets, parse_targets(t))),
     Row::new("ping.mode", AUTO, Shape::Text, "settings.allowed.mode", |s, t| put(&mut s.ping.mode, parse_mode(t))),
     Row::new("ping.interval", AUTO, Shape::Text, "settings.allowed.interval", |s, t| put(&mut s.ping.interval, parse_interval(t))),
-    Row::new("ping.timeout", "1s", Shape::Text, "settings.allowed.timeout", |s, t| put(&mut s.ping.timeout, parse_milliseconds_up(t))),
+    Row::new("ping.timeout", "1s", Shape::Text, TIMEOUT, |s, t| put(&mut s.ping.timeout, parse_milliseconds_up(t))),
     Row::new("ping.count", AUTO, Shape::Number, "settings.allowed.count", |s, t| put(&mut s.ping.count, parse_count(t))),
     Row::new("ping.size", AUTO, Shape::Number, "settings.allowed.size", |s, t| put(&mut s.ping.size, parse_size(t))),
     Row::new("ping.plain", "false", Shape::Switch, SWITCH, |s, t| put(&mut s.ping.plain, parse_switch(t))),
+
+    Row::new("web.listen", "127.0.0.1:6789", Shape::Text, "settings.allowed.web_listen", |s, t| put(&mut s.web.listen, parse_listen(t, WEB_PORT))),
+    Row::new("web.folder", BUILT_IN, Shape::Text, "settings.allowed.folder", |s, t| put(&mut s.web.folder, parse_folder(t))),
+    Row::new("web.mode", "concurrent", Shape::Text, "settings.allowed.service_mode", |s, t| put(&mut s.web.service.mode, parse_service_mode(t))),
+    Row::new("web.delay", NONE, Shape::Text, "settings.allowed.service_delay", |s, t| put(&mut s.web.service.delay, parse_delay(t))),
+    Row::new("web.rate", NONE, Shape::Number, BYTE_RATE, |s, t| put(&mut s.web.service.rate, parse_rate(t))),
+    Row::new("web.force", NONE, Shape::List, "settings.allowed.force", |s, t| put(&mut s.web.service.forced, parse_forced(t))),
+    Row::new("web.hidden", "false", Shape::Switch, SWITCH, |s, t| put(&mut s.web.hidden, parse_switch(t))),
+    Row::new("web.symlinks", "false", Shape::Switch, SWITCH, |s, t| put(&mut s.web.outside_links, parse_switch(t))),
+    Row::new("web.listing", "true", Shape::Switch, SWITCH, |s, t| put(&mut s.web.listing, parse_switch(t))),
+    Row::new("web.trace", "false", Shape::Switch, SWITCH, |s, t| put(&mut s.web.trace, parse_switch(t))),
+    Row::new("web.header_timeout", "10s", Shape::Text, TIMEOUT, |s, t| put(&mut s.web.limits.head_time, parse_milliseconds_up(t))),
+    Row::new("web.idle_timeout", "15s", Shape::Text, TIMEOUT, |s, t| put(&mut s.web.limits.idle_time, parse_milliseconds_up(t))),
+    Row::new("web.stall_timeout", "30s", Shape::Text, TIMEOUT, |s, t| put(&mut s.web.limits.stall_time, parse_milliseconds_up(t))),
+    Row::new("web.min_rate", "500", Shape::Number, BYTE_RATE, |s, t| put(&mut s.web.limits.lowest_rate, parse_lowest_rate(t))),
+    Row::new("web.max_requests", "100000", Shape::Number, "settings.allowed.max_requests", |s, t| put(&mut s.web.limits.requests, parse_number(t, 1_000_000_000))),
+    Row::new("web.max_connections", "1024", Shape::Number, "settings.allowed.max_connections", |s, t| put(&mut s.web.limits.connections, parse_length(t, 1, 1_000_000))),
+    Row::new("web.max_request_line", "8k", Shape::Number, HEAD_SIZE, |s, t| put(&mut s.web.limits.request_line, parse_length(t, 64, 1 << 20))),
+    Row::new("web.max_head", "16k", Shape::Number, HEAD_SIZE, |s, t| put(&mut s.web.limits.head, parse_length(t, 64, 1 << 20))),
+    Row::new("web.max_fields", "200", Shape::Number, "settings.allowed.max_fields", |s, t| put(&mut s.web.limits.fields, parse_length(t, 1, 10_000))),
+    Row::new("web.max_body", "64k", Shape::Number, "settings.allowed.max_body", |s, t| put(&mut s.web.limits.body, parse_bytes(t, 0, 1 << 40))),
 ];
 
 /// Where in the table a key stands.
@@ -138,6 +169,16 @@ pub(super) fn blank() -> Settings {
             count: Count::Auto,
             size: None,
             plain: false,
+        },
+        web: WebSettings {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, WEB_PORT)),
+            folder: None,
+            service: Service::default(),
+            limits: Limits::default(),
+            hidden: false,
+            outside_links: false,
+            listing: false,
+            trace: false,
         },
     }
 }
@@ -246,7 +287,7 @@ fn parse_interval(text: &str) -> Result<Option<Duration>, Problem> {
 }
 
 /// A duration from 1 ms to the longest there is, one hour.
-fn parse_milliseconds_up(text: &str) -> Result<Duration, Problem> {
+pub(crate) fn parse_milliseconds_up(text: &str) -> Result<Duration, Problem> {
     let duration = parse_duration(text)?;
     if duration < Duration::from_millis(1) {
         return Err(Problem::NotAllowed);

@@ -30,9 +30,28 @@ impl Clock {
         self.origin + at
     }
 
+    /// The wall time of a moment.
+    pub fn wall(&self, at: Duration) -> SystemTime {
+        self.wall + at
+    }
+
     /// Wall time in UTC with microseconds, RFC 3339: for programs.
     pub fn rfc3339(&self, at: Duration) -> String {
         DateTime::<Utc>::from(self.wall + at).to_rfc3339_opts(SecondsFormat::Micros, true)
+    }
+
+    /// The same up to the second, without fraction and zone: `2026-11-22T20:15:03`.
+    pub fn rfc3339_second(&self, at: Duration) -> String {
+        DateTime::<Utc>::from(self.wall + at)
+            .format("%Y-%m-%dT%H:%M:%S")
+            .to_string()
+    }
+
+    /// Local wall time as the Common Log Format of web servers has it: `22/Nov/2026:20:15:03 +0100`.
+    pub fn common_log(&self, at: Duration) -> String {
+        DateTime::<Local>::from(self.wall + at)
+            .format("%d/%b/%Y:%H:%M:%S %z")
+            .to_string()
     }
 
     /// Local wall time as `20:15:03.114`: for people.
@@ -63,6 +82,13 @@ mod tests {
         );
         let at = clock.at(origin + Duration::from_micros(1_500_001));
         assert_eq!(clock.rfc3339(at), "2023-11-14T22:13:21.500001Z");
+        assert_eq!(clock.rfc3339_second(at), "2023-11-14T22:13:21");
+        let local = chrono::DateTime::parse_from_str(&clock.common_log(at), "%d/%b/%Y:%H:%M:%S %z");
+        assert_eq!(
+            local.map(|local| local.timestamp()),
+            Ok(1_700_000_001),
+            "the zone stands beside the local time"
+        );
         assert_eq!(clock.instant(at), origin + Duration::from_micros(1_500_001));
         assert_eq!(clock.at(origin - Duration::from_secs(1)), Duration::ZERO);
     }

@@ -17,7 +17,7 @@ pub struct Holder {
     pub name: String,
 }
 
-/// A socket that could not be opened.
+/// A socket, or what is to be served through it, that could not be opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot open {address}: {error}")]
 pub struct StartError {
@@ -42,6 +42,10 @@ pub enum Reason {
     NoPermission,
     /// No network interface of this machine has that address.
     NotOurAddress,
+    /// The socket could be opened, but not the folder that is to be served.
+    Folder {
+        path: String,
+    },
     Other,
 }
 

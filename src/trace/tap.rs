@@ -54,6 +54,18 @@ impl Tap {
         self.push_all([event]);
     }
 
+    /// Hands over an event that is made only if there is room for it.
+    pub fn push_with(&self, make: impl FnOnce() -> Event) {
+        {
+            let mut ring = self.ring();
+            if ring.events.len() >= self.shared.capacity {
+                ring.left_out += 1;
+                return;
+            }
+        }
+        self.push(make());
+    }
+
     /// Hands over several events under one lock.
     pub fn push_all(&self, events: impl IntoIterator<Item = Event>) {
         let was_empty = {
@@ -111,6 +123,16 @@ mod tests {
         seen.clear();
         tap.drain(&mut seen);
         assert_eq!(seen, [event(9)]);
+    }
+
+    #[test]
+    fn an_event_without_room_is_not_made() {
+        let tap = Tap::new(1, || {});
+        tap.push_with(|| event(1));
+        tap.push_with(|| unreachable!("there is no room"));
+        let mut seen = Vec::new();
+        assert_eq!(tap.drain(&mut seen), 1);
+        assert_eq!(seen, [event(1)]);
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! Numbers and verdicts as people read them, in their language: what screens and printed lines share.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::time::Duration;
 
 use super::Words;
 use crate::proto::guard::Refusal;
+use crate::proto::http::rule::Rule;
 use crate::proto::link::{Leg, LegSettings, Rate, SpecError, Why, format_duration};
 use crate::trace::event::Ruling;
 use crate::trace::start_error::{Reason, StartError, Transport};
+use crate::trace::web::{Cause, Ending, Phase};
 
 /// Stands where there is nothing to say. Never 0.
 pub const NOTHING: &str = "-";
@@ -112,6 +115,54 @@ pub fn refusal(refusal: Refusal, words: Words) -> String {
     }
 }
 
+/// What decided an answer of the web server: why this status, or what was wrong and what would be right. One sentence.
+pub fn rule(rule: Rule, words: Words) -> Cow<'static, str> {
+    words.t(&format!("rule.{}", rule.name()))
+}
+
+/// What a connection is doing, in a word or two.
+pub fn phase(phase: Phase, words: Words) -> Cow<'static, str> {
+    match phase {
+        Phase::InLine => words.t("phase.in_line"),
+        Phase::Silent => words.t("phase.silent"),
+        Phase::Reading => words.t("phase.reading"),
+        Phase::Working => words.t("phase.working"),
+        Phase::Sending => words.t("phase.sending"),
+        Phase::Idle => words.t("phase.idle"),
+        Phase::Closing => words.t("phase.closing"),
+    }
+}
+
+/// Why a connection was closed.
+pub fn cause(cause: Cause, words: Words) -> Cow<'static, str> {
+    match cause {
+        Cause::Client => words.t("cause.client"),
+        Cause::Reset => words.t("cause.reset"),
+        Cause::Asked => words.t("cause.asked"),
+        Cause::OneAtATime => words.t("cause.one_at_a_time"),
+        Cause::AfterError => words.t("cause.after_error"),
+        Cause::Idle => words.t("cause.idle"),
+        Cause::Silent => words.t("cause.silent"),
+        Cause::TooLate => words.t("cause.too_late"),
+        Cause::Stalled => words.t("cause.stalled"),
+        Cause::Incomplete => words.t("cause.incomplete"),
+        Cause::RequestLimit => words.t("cause.request_limit"),
+        Cause::Refused => words.t("cause.refused"),
+        Cause::Stopped => words.t("cause.stopped"),
+    }
+}
+
+/// How an exchange ended.
+pub fn ending(ending: Ending, words: Words) -> Cow<'static, str> {
+    match ending {
+        Ending::Complete => words.t("ending.complete"),
+        Ending::ClientGone => words.t("ending.client_gone"),
+        Ending::Stalled => words.t("ending.stalled"),
+        Ending::FileChanged => words.t("ending.file_changed"),
+        Ending::Stopped => words.t("ending.stopped"),
+    }
+}
+
 /// What one leg of the link does, in one line.
 pub fn leg(leg: &LegSettings, words: Words) -> String {
     let mut parts = Vec::new();
@@ -164,6 +215,13 @@ pub fn start_error(error: &StartError, words: Words) -> Vec<String> {
             &[("address", address), ("port", &address.port())],
         ),
         Reason::NotOurAddress => words.fill("start.not_our_address", &[("address", &address.ip())]),
+        Reason::Folder { path } => words.fill(
+            "start.folder",
+            &[
+                ("path", &crate::trace::escape::escape_hostile(path)),
+                ("error", &error.error),
+            ],
+        ),
         Reason::Other => words.fill(
             "start.other",
             &[("address", address), ("error", &error.error)],
@@ -205,6 +263,7 @@ pub fn setting(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::words::Lang;
 
     #[test]
     fn times_keep_three_digits_and_a_unit() {
@@ -220,6 +279,35 @@ mod tests {
         ];
         for (nanos, expected) in cases {
             assert_eq!(time(Duration::from_nanos(nanos)), expected);
+        }
+    }
+
+    #[test]
+    fn every_rule_has_one_sentence_in_every_language() {
+        for lang in Lang::ALL {
+            let words = Words(lang);
+            for each in Rule::ALL {
+                let key = format!("rule.{}", each.name());
+                let sentence = words.find(&key).unwrap_or_default();
+                let end = match lang {
+                    Lang::En => '.',
+                    Lang::ZhCn => '。',
+                };
+                assert!(sentence.ends_with(end), "{key} in {lang:?}: {sentence}");
+                assert_eq!(sentence.is_ascii(), lang == Lang::En, "{key}");
+                assert_eq!(rule(*each, words), sentence);
+            }
+        }
+    }
+
+    #[test]
+    fn every_sentence_about_a_rule_belongs_to_one() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/locales");
+        let texts = rust_i18n::try_load_locales(folder, |_| false, true).expect("valid locales");
+        for key in texts["en"].keys() {
+            if let Some(name) = key.strip_prefix("rule.") {
+                assert!(Rule::ALL.iter().any(|rule| rule.name() == name), "{key}");
+            }
         }
     }
 

@@ -1,16 +1,21 @@
 //! The widgets: plain values in, cells out.
 //!
-//! A widget knows ratatui and the standard library and nothing of this program: no lab, no words,
-//! no theme. Texts, styles and the choice of glyphs come in as values, so each widget can be
-//! tested by comparing a small buffer, and none has to change when a lab does.
+//! A widget knows ratatui, the standard library, what makes a QR code and what tells graphemes
+//! apart, and nothing of this program: no lab, no words, no theme. Texts, styles and the choice of
+//! glyphs come in as values, so each widget can be tested by comparing a small buffer, and none has
+//! to change when a lab does.
 //!
 //! Text that came from a network must have gone through `trace::escape` before it gets here.
 
+pub mod bytes;
 pub mod chart;
 pub mod digits;
+pub mod editor;
 pub mod histogram;
+pub mod lanes;
 pub mod list;
 pub mod popup;
+pub mod qr;
 pub mod strip;
 pub mod text;
 

@@ -30,7 +30,8 @@ pub fn strip(
     Line::from(spans)
 }
 
-fn is_narrow(glyph: char) -> bool {
+/// Whether a glyph takes exactly one column.
+pub(super) fn is_narrow(glyph: char) -> bool {
     text::width(glyph.encode_utf8(&mut [0; 4])) == 1
 }
 

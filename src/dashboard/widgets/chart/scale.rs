@@ -94,7 +94,7 @@ pub struct Plot {
 
 impl Plot {
     /// A window that is empty, reversed or not finite holds no second at all.
-    pub(super) fn new(area: Rect, from: f64, to: f64) -> Self {
+    pub(in super::super) fn new(area: Rect, from: f64, to: f64) -> Self {
         let usable = from < to && (to - from).is_finite();
         let to = if usable { to } else { f64::NAN };
         Self { area, from, to }
@@ -136,7 +136,7 @@ impl Plot {
     }
 
     /// How far into the window a second lies: 0 at its start, 1 at its end. NaN if there is none.
-    pub(super) fn share(&self, x: f64) -> f64 {
+    pub(in super::super) fn share(&self, x: f64) -> f64 {
         (x - self.from) / (self.to - self.from)
     }
 }

@@ -1,0 +1,373 @@
+//! The web server: a static HTTP/1.1 server for a folder, every connection and request of which can be watched.
+//!
+//! One thread owns everything: it accepts, reads, answers and writes, and waits for nobody. Its connections are tasks of a single-threaded runtime,
+//! for most of a connection's life is waiting. A file that is in the system's cache is read faster than a request could be handed to another thread,
+//! so files are read where they are needed. A slow client costs a slot; the server never waits for it.
+
+mod answer;
+mod connection;
+mod desk;
+mod line;
+mod live;
+mod page;
+mod send;
+mod timer;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+
+use self::answer::Answerer;
+pub use self::answer::Prepared;
+use self::connection::Connection;
+use self::desk::Desk;
+use self::line::Line;
+use self::live::Table;
+use super::files::{Files, Policy, Root};
+use super::lock::lock;
+use super::os;
+use crate::proto::http::service::{Limits, Service};
+use crate::trace::clock::Clock;
+use crate::trace::event::Event;
+use crate::trace::start_error::{Reason, StartError, Transport};
+use crate::trace::tap::Tap;
+use crate::trace::web::{ConnectionState, WebEvent, WebFigures};
+use crate::words::Words;
+
+/// Connections that the kernel completes before the server has taken them out; what does not fit is tried again by the client's system.
+const BACKLOG: i32 = 1_024;
+/// How long accepting rests when the system has no descriptor left.
+const NO_DESCRIPTORS: Duration = Duration::from_millis(50);
+/// Desks kept for the next request; the number of requests that are in the middle of something at the same time is seldom larger.
+const DESKS: usize = 64;
+
+/// What a web server is started with.
+#[derive(Debug, Clone)]
+pub struct WebConfig {
+    /// Port 0 takes any free port; [`WebServer::address`] tells which.
+    pub listen: SocketAddr,
+    pub root: Root,
+    pub policy: Policy,
+    /// Answers TRACE, which shows a client what arrived, and would show a script the cookies of its page.
+    pub trace: Trace,
+    pub service: Service,
+    pub limits: Limits,
+    pub keep: Keep,
+    /// The language of the pages that it writes itself.
+    pub words: Words,
+}
+
+/// What becomes of TRACE requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Trace {
+    #[default]
+    Refused,
+    Answered,
+}
+
+/// How many bytes of each message an event keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    pub request: usize,
+    pub response: usize,
+}
+
+impl Keep {
+    /// For a log, which shows parts of the head only.
+    pub const HEADS: Keep = Keep {
+        request: 32 * 1_024,
+        response: 0,
+    };
+    /// For a screen.
+    pub const SCREEN: Keep = Keep {
+        request: 16 * 1_024,
+        response: 4 * 1_024,
+    };
+}
+
+/// A running web server. Dropping it stops it.
+pub struct WebServer {
+    address: SocketAddr,
+    server: Arc<Server>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the handle, the accepting task and the connections share.
+struct Server {
+    clock: Clock,
+    tap: Tap,
+    limits: Limits,
+    keep: Keep,
+    service: Mutex<Arc<Service>>,
+    line: Line,
+    table: Table,
+    /// Used by the server's thread only; the lock costs nothing there.
+    answerer: Mutex<Answerer>,
+    desks: Mutex<Vec<Box<Desk>>>,
+    stopping: AtomicBool,
+    /// Somebody asked for the end.
+    stop: Notify,
+    /// A connection was closed while the server was stopping.
+    closed: Notify,
+    /// How long it may finish what is being sent.
+    grace: Mutex<Duration>,
+}
+
+impl Server {
+    fn now(&self) -> Duration {
+        self.clock.at(Instant::now())
+    }
+
+    fn service(&self) -> Arc<Service> {
+        lock(&self.service).clone()
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    fn desk(&self) -> Box<Desk> {
+        lock(&self.desks)
+            .pop()
+            .unwrap_or_else(|| Box::new(Desk::new(&self.limits)))
+    }
+
+    fn return_desk(&self, mut desk: Box<Desk>) {
+        let mut desks = lock(&self.desks);
+        if desks.len() < DESKS {
+            desk.clear();
+            desks.push(desk);
+        }
+    }
+}
+
+fn start_error(address: SocketAddr, error: &io::Error) -> StartError {
+    let tcp = Transport::Tcp;
+    StartError::new(tcp, address, error, || {
+        (
+            os::port_holder(address, tcp),
+            os::port_holder_command(address.port(), tcp),
+        )
+    })
+}
+
+/// Where others reach a server that listens at this address.
+fn reachable(address: SocketAddr) -> Vec<SocketAddr> {
+    if !address.ip().is_unspecified() {
+        return vec![address];
+    }
+    let is_fitting = |ip: &IpAddr| address.is_ipv6() || ip.is_ipv4();
+    let mut all: Vec<SocketAddr> = os::interface_addresses()
+        .into_iter()
+        .filter(is_fitting)
+        .map(|ip| SocketAddr::new(ip, address.port()))
+        .collect();
+    if all.is_empty() {
+        all.push(SocketAddr::new(
+            match address.is_ipv4() {
+                true => IpAddr::from(std::net::Ipv4Addr::LOCALHOST),
+                false => IpAddr::from(std::net::Ipv6Addr::LOCALHOST),
+            },
+            address.port(),
+        ));
+    }
+    all
+}
+
+impl WebServer {
+    /// Opens the folder and the socket and starts serving.
+    pub fn start(config: WebConfig, clock: Clock, tap: Tap) -> Result<Self, StartError> {
+        let failed = |error: io::Error| start_error(config.listen, &error);
+        // Connections and files need descriptors; where the limit cannot be raised, accepting backs off at it.
+        os::raise_descriptor_limit();
+        let files =
+            Files::open(&config.root, config.policy).map_err(|error| match &config.root {
+                Root::Folder(path) => StartError {
+                    transport: Transport::Tcp,
+                    address: config.listen,
+                    reason: Reason::Folder {
+                        path: path.display().to_string(),
+                    },
+                    error: error.to_string(),
+                },
+                Root::Embedded => failed(error),
+            })?;
+        let listener = os::bind_tcp(config.listen, BACKLOG).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let server = Arc::new(Server {
+            clock,
+            tap: tap.clone(),
+            limits: config.limits,
+            keep: config.keep,
+            line: Line::new(config.service.mode),
+            service: Mutex::new(Arc::new(config.service.clone())),
+            table: Table::default(),
+            answerer: Mutex::new(Answerer::new(files, config.trace, config.words)),
+            desks: Mutex::default(),
+            stopping: AtomicBool::new(false),
+            stop: Notify::new(),
+            closed: Notify::new(),
+            grace: Mutex::new(Duration::ZERO),
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(failed)?;
+        tap.push(Event::Web(WebEvent::Listening {
+            address,
+            reachable: reachable(address),
+            service: Box::new(config.service),
+        }));
+        let thread = std::thread::Builder::new()
+            .name("web".to_owned())
+            .spawn({
+                let server = server.clone();
+                move || {
+                    if let Err(error) = runtime.block_on(run(server, listener)) {
+                        tap.push(Event::Web(WebEvent::Failed {
+                            error: error.to_string(),
+                        }));
+                    }
+                }
+            })
+            .map_err(failed)?;
+        Ok(Self {
+            address,
+            server,
+            thread: Some(thread),
+        })
+    }
+
+    /// The address it really listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Changes how it serves from the next request on. A change of the mode also ends the connections on which nothing is going on.
+    pub fn set_service(&self, service: Service) {
+        let (from, to) = {
+            let mut current = lock(&self.server.service);
+            let from = std::mem::replace(&mut *current, Arc::new(service));
+            (from, current.clone())
+        };
+        if from == to {
+            return;
+        }
+        if from.mode != to.mode {
+            self.server.line.set_mode(to.mode);
+            self.server.table.end_the_unoccupied();
+        }
+        self.server.tap.push(Event::Web(WebEvent::Changed {
+            at: self.server.now(),
+            from: Box::new((*from).clone()),
+            to: Box::new((*to).clone()),
+        }));
+    }
+
+    /// The counters as they are now.
+    pub fn figures(&self) -> WebFigures {
+        let mut figures = self.server.table.figures();
+        figures.counts.in_line = self.server.line.waiting() as u64;
+        figures
+    }
+
+    /// The newest `most` connections, newest first, and how many more there are.
+    pub fn connections(&self, most: usize) -> (Vec<ConnectionState>, usize) {
+        self.server.table.connections(most)
+    }
+
+    /// Whether its thread has ended: told to stop, or its socket failed.
+    pub fn is_finished(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Asks it to end; what is being sent may take `grace` to be finished.
+    pub fn tell_to_stop(&self, grace: Duration) {
+        *lock(&self.server.grace) = grace;
+        self.server.stopping.store(true, Ordering::Relaxed);
+        self.server.stop.notify_one();
+    }
+
+    /// Stops it and waits until it has ended.
+    pub fn stop(&mut self, grace: Duration) {
+        self.tell_to_stop(grace);
+        if let Some(thread) = self.thread.take() {
+            // A panic in the thread has been reported by the panic hook.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for WebServer {
+    fn drop(&mut self) {
+        self.stop(Duration::ZERO);
+    }
+}
+
+async fn run(server: Arc<Server>, listener: std::net::TcpListener) -> io::Result<()> {
+    let listener = TcpListener::from_std(listener)?;
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = server.stop.notified() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, client)) => admit(&server, stream, client),
+            Err(error) if os::is_out_of_descriptors(&error) => {
+                server
+                    .table
+                    .count(|figures| figures.counts.accept_failures += 1);
+                tokio::time::sleep(NO_DESCRIPTORS).await;
+            }
+            // A client that reset its connection before it was accepted is no failure of the socket.
+            Err(error) if os::is_transient(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    drop(listener);
+    let grace = *lock(&server.grace);
+    // What is left when the grace is over ends with the runtime.
+    let _ = tokio::time::timeout(grace, async {
+        loop {
+            server.table.end_the_unoccupied();
+            if server.table.is_empty() {
+                break;
+            }
+            let closed = server.closed.notified();
+            let look_again = tokio::time::sleep(Duration::from_millis(20));
+            tokio::select! { () = closed => {}, () = look_again => {} }
+        }
+    })
+    .await;
+    Ok(())
+}
+
+/// Takes a connection in, or refuses it when there are too many.
+fn admit(server: &Arc<Server>, stream: TcpStream, client: SocketAddr) {
+    let at = server.now();
+    // Without it, small responses would wait for the client's acknowledgement (RFC 1122 §4.2.3.4). A failure costs speed, nothing else.
+    let _ = stream.set_nodelay(true);
+    let is_full = server.table.len() >= server.limits.connections;
+    let live = server.table.open(client, at);
+    server.tap.push_with(|| {
+        Event::Web(WebEvent::Opened {
+            connection: live.id,
+            client,
+            at,
+        })
+    });
+    let connection = Connection::new(server.clone(), stream, live.clone());
+    let task = if is_full {
+        tokio::spawn(connection.refuse())
+    } else {
+        tokio::spawn(connection.serve())
+    };
+    live.set_task(task.abort_handle());
+}

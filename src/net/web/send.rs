@@ -1,0 +1,256 @@
+//! Handing responses to the system: in one call where they are small, in steps where they are large, at the teacher's pace where one is set, and
+//! never waiting for ever.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::io::{AsyncWrite, Interest};
+use tokio::net::TcpStream;
+
+use super::Server;
+use super::live::Live;
+use super::timer::Timer;
+use crate::net::files::{Content, Entity};
+use crate::net::os;
+use crate::proto::http::status::Status;
+use crate::trace::web::Ending;
+
+/// Bytes of a file handed to the system at a time, so that one fast client does not keep the others waiting.
+const STEP: u64 = 2 << 20;
+/// How often a response that is slowed down goes on.
+const SLOW_STEP: Duration = Duration::from_millis(50);
+
+/// A part of a response that is not copied into the output.
+#[derive(Debug, Clone)]
+pub enum Piece {
+    /// Made for this response.
+    Bytes(Vec<u8>),
+    /// These bytes of a file.
+    Entity(Arc<Entity>, Range<u64>),
+}
+
+impl Piece {
+    pub fn len(&self) -> u64 {
+        match self {
+            Piece::Bytes(bytes) => bytes.len() as u64,
+            Piece::Entity(_, range) => range.end - range.start,
+        }
+    }
+
+    /// The bytes, where they are in memory.
+    fn in_memory(&self) -> Option<&[u8]> {
+        match self {
+            Piece::Bytes(bytes) => Some(bytes),
+            Piece::Entity(entity, range) => match &entity.content {
+                Content::Memory(bytes) => bytes.get(range.start as usize..range.end as usize),
+                Content::Open(_) => None,
+            },
+        }
+    }
+
+    /// Up to `most` of its first bytes. A file that cannot be read has none.
+    pub fn beginning(&self, most: usize) -> Cow<'_, [u8]> {
+        if let Some(bytes) = self.in_memory() {
+            return Cow::Borrowed(cut(bytes, most));
+        }
+        let Piece::Entity(entity, range) = self else {
+            return Cow::Borrowed(&[]);
+        };
+        let Content::Open(file) = &entity.content else {
+            return Cow::Borrowed(&[]);
+        };
+        let mut bytes = vec![0; most.min((range.end - range.start) as usize)];
+        let read = os::read_at(file, &mut bytes, range.start).unwrap_or(0);
+        bytes.truncate(read);
+        Cow::Owned(bytes)
+    }
+}
+
+/// How far it got.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Progress {
+    pub bytes: u64,
+    /// When the first byte was handed over.
+    pub first: Option<Duration>,
+}
+
+/// One write of responses.
+pub struct Sending<'a> {
+    pub server: &'a Server,
+    pub stream: &'a mut TcpStream,
+    pub timer: &'a mut Timer,
+    pub live: &'a Live,
+    pub progress: &'a mut Progress,
+    pub status: Option<Status>,
+    /// Bytes in all.
+    pub whole: u64,
+    /// Bytes a second at most.
+    pub rate: Option<u64>,
+    pub started: Duration,
+}
+
+impl Sending<'_> {
+    /// Sends the output and what belongs behind it.
+    pub async fn send(&mut self, output: &[u8], rest: &[Piece]) -> Ending {
+        // A head and a small file are one call and one segment.
+        let (with_head, others) = match rest {
+            [first, others @ ..] => match first.in_memory() {
+                Some(bytes) => (bytes, others),
+                None => (&[][..], rest),
+            },
+            [] => (&[][..], rest),
+        };
+        let result = match self.write(output, with_head).await {
+            Ok(()) => self.pieces(others).await,
+            failed => failed,
+        };
+        result.err().unwrap_or(Ending::Complete)
+    }
+
+    async fn pieces(&mut self, pieces: &[Piece]) -> Result<(), Ending> {
+        for piece in pieces {
+            match piece {
+                Piece::Entity(entity, range) if piece.in_memory().is_none() => {
+                    match &entity.content {
+                        Content::Open(file) => self.file(file, range.clone()).await?,
+                        // Fewer bytes than were announced.
+                        Content::Memory(_) => return Err(Ending::FileChanged),
+                    }
+                }
+                _ => {
+                    let bytes = piece.in_memory().unwrap_or_default();
+                    self.write(bytes, &[]).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, mut first: &[u8], mut second: &[u8]) -> Result<(), Ending> {
+        while !(first.is_empty() && second.is_empty()) {
+            let most = self.allowance().await;
+            let (one, other) = (
+                cut(first, most),
+                cut(second, most.saturating_sub(first.len())),
+            );
+            let sent = self
+                .attempt(|stream, context| {
+                    let stream = Pin::new(stream);
+                    if other.is_empty() {
+                        return stream.poll_write(context, one);
+                    }
+                    stream.poll_write_vectored(context, &[IoSlice::new(one), IoSlice::new(other)])
+                })
+                .await?;
+            let of_first = sent.min(first.len());
+            first = &first[of_first..];
+            second = &second[sent - of_first..];
+            self.judge_rate()?;
+        }
+        Ok(())
+    }
+
+    async fn file(&mut self, file: &File, mut range: Range<u64>) -> Result<(), Ending> {
+        while !range.is_empty() {
+            let most = (self.allowance().await as u64).min(STEP);
+            let count = (range.end - range.start).min(most) as usize;
+            let at = range.start;
+            let sent = self
+                .attempt(|stream, context| {
+                    loop {
+                        std::task::ready!(stream.poll_write_ready(context))?;
+                        let attempt = stream.try_io(Interest::WRITABLE, || {
+                            os::send_file(&SockRef::from(&*stream), file, at, count)
+                        });
+                        match attempt {
+                            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                            result => return Poll::Ready(result),
+                        }
+                    }
+                })
+                .await?;
+            if sent == 0 {
+                return Err(Ending::FileChanged);
+            }
+            range.start += sent as u64;
+            self.judge_rate()?;
+        }
+        Ok(())
+    }
+
+    /// One system call that sends something, as soon as the client takes something.
+    async fn attempt(
+        &mut self,
+        mut call: impl FnMut(&mut TcpStream, &mut Context) -> Poll<io::Result<usize>>,
+    ) -> Result<usize, Ending> {
+        let mut until = None;
+        let sent = poll_fn(|context| {
+            if let Poll::Ready(result) = call(self.stream, context) {
+                return Poll::Ready(result.map_err(|_| Ending::ClientGone));
+            }
+            let until = *until.get_or_insert_with(|| {
+                let now = self.server.now();
+                self.live
+                    .sending(now, self.status, self.progress.bytes, self.whole);
+                let until = now + self.server.limits.stall_time;
+                tokio::time::Instant::from_std(self.server.clock.instant(until))
+            });
+            self.timer
+                .poll(until, context)
+                .map(|()| Err(Ending::Stalled))
+        })
+        .await?;
+        self.progress.bytes += sent as u64;
+        if self.progress.first.is_none() {
+            self.progress.first = Some(self.server.now());
+        }
+        Ok(sent)
+    }
+
+    /// How many bytes may go now; waits until there are some.
+    async fn allowance(&mut self) -> usize {
+        let Some(rate) = self.rate else {
+            return usize::MAX;
+        };
+        let step = (rate / (1_000 / SLOW_STEP.as_millis() as u64)).max(1);
+        loop {
+            let now = self.server.now();
+            let elapsed = now.saturating_sub(self.started);
+            let due = (rate as f64 * elapsed.as_secs_f64()) as u64 + step;
+            if due > self.progress.bytes {
+                return usize::try_from((due - self.progress.bytes).min(step))
+                    .unwrap_or(usize::MAX);
+            }
+            self.live
+                .sending(now, self.status, self.progress.bytes, self.whole);
+            let wait = (self.progress.bytes - due + 1) as f64 / rate.max(1) as f64;
+            tokio::time::sleep(Duration::from_secs_f64(wait).max(SLOW_STEP / 2)).await;
+        }
+    }
+
+    /// A client that takes just enough not to stall must take enough to come to an end.
+    fn judge_rate(&self) -> Result<(), Ending> {
+        if self.progress.bytes >= self.whole || self.rate.is_some() {
+            return Ok(());
+        }
+        let limits = &self.server.limits;
+        let elapsed = self.server.now().saturating_sub(self.started);
+        let least = limits.lowest_rate as f64 * elapsed.as_secs_f64();
+        if elapsed > limits.stall_time && (self.progress.bytes as f64) < least {
+            return Err(Ending::Stalled);
+        }
+        Ok(())
+    }
+}
+
+fn cut(bytes: &[u8], most: usize) -> &[u8] {
+    &bytes[..bytes.len().min(most)]
+}
