@@ -37,13 +37,17 @@ use crate::trace::clock::Clock;
 use crate::trace::event::Event;
 use crate::trace::start_error::{Reason, StartError, Transport};
 use crate::trace::tap::Tap;
-use crate::trace::web::{ConnectionState, WebEvent, WebFigures};
+use crate::trace::web::{ConnectionState, Phase, WebEvent, WebFigures};
 use crate::words::Words;
 
 /// Connections that the kernel completes before the server has taken them out; what does not fit is tried again by the client's system.
 const BACKLOG: i32 = 1_024;
 /// How long accepting rests when the system has no descriptor left.
 const NO_DESCRIPTORS: Duration = Duration::from_millis(50);
+/// More connections than this above the limit are closed without a word: telling each costs room too.
+const REFUSALS: usize = 256;
+/// What can be ended without losing anything of a request or a response.
+const UNOCCUPIED: [Phase; 4] = [Phase::InLine, Phase::Silent, Phase::Idle, Phase::Closing];
 /// Desks kept for the next request; the number of requests that are in the middle of something at the same time is seldom larger.
 const DESKS: usize = 64;
 
@@ -109,6 +113,10 @@ struct Server {
     table: Table,
     /// Used by the server's thread only; the lock costs nothing there.
     answerer: Mutex<Answerer>,
+    #[expect(
+        clippy::vec_box,
+        reason = "a desk moves between here and its connections as a pointer"
+    )]
     desks: Mutex<Vec<Box<Desk>>>,
     stopping: AtomicBool,
     /// Somebody asked for the end.
@@ -261,7 +269,8 @@ impl WebServer {
         }
         if from.mode != to.mode {
             self.server.line.set_mode(to.mode);
-            self.server.table.end_the_unoccupied();
+            // A kept connection would keep the line waiting for a request that may never come.
+            self.server.table.end(&[Phase::Idle]);
         }
         self.server.tap.push(Event::Web(WebEvent::Changed {
             at: self.server.now(),
@@ -336,7 +345,7 @@ async fn run(server: Arc<Server>, listener: std::net::TcpListener) -> io::Result
     // What is left when the grace is over ends with the runtime.
     let _ = tokio::time::timeout(grace, async {
         loop {
-            server.table.end_the_unoccupied();
+            server.table.end(&UNOCCUPIED);
             if server.table.is_empty() {
                 break;
             }
@@ -354,7 +363,12 @@ fn admit(server: &Arc<Server>, stream: TcpStream, client: SocketAddr) {
     let at = server.now();
     // Without it, small responses would wait for the client's acknowledgement (RFC 1122 §4.2.3.4). A failure costs speed, nothing else.
     let _ = stream.set_nodelay(true);
-    let is_full = server.table.len() >= server.limits.connections;
+    let open = server.table.len();
+    if open >= server.limits.connections + REFUSALS {
+        server.table.count(|figures| figures.counts.refused += 1);
+        return;
+    }
+    let is_full = open >= server.limits.connections;
     let live = server.table.open(client, at);
     server.tap.push_with(|| {
         Event::Web(WebEvent::Opened {

@@ -23,7 +23,7 @@ use super::timer::Timer;
 use crate::net::lock::lock;
 use crate::proto::http::body::BodyReader;
 use crate::proto::http::request::{
-    BodyLength, Expectation, Malformed, Message, Method, Persistence, Progress, Span,
+    BodyLength, Expectation, Head, Malformed, Message, Method, Persistence, Progress, Span,
 };
 use crate::proto::http::rule::Rule;
 use crate::proto::http::service::Mode;
@@ -181,6 +181,9 @@ impl Connection {
             first_byte: now,
             begun: now,
         });
+        if has_begun {
+            self.show_reading(now, now);
+        }
         let mut deadline = match self.requests {
             0 => self.called.unwrap_or(self.live.opened) + limits.head_time,
             _ if has_begun => now + limits.head_time,
@@ -204,12 +207,16 @@ impl Connection {
             if self.answer_what_is_there(came).await? == Progress::Complete {
                 return ControlFlow::Continue(());
             }
-            if let Some(desk) = &self.desk {
-                let bytes = desk.received();
-                let (number, length) = (self.requests + 1, bytes.len() as u64);
-                self.live
-                    .reading(now, number, came.first_byte, bytes, length);
-            }
+            self.show_reading(now, came.first_byte);
+        }
+    }
+
+    /// Shows what there is of the next request.
+    fn show_reading(&self, now: Duration, first_byte: Duration) {
+        if let Some(desk) = &self.desk {
+            let bytes = desk.received();
+            let (number, length) = (self.requests + 1, bytes.len() as u64);
+            self.live.reading(now, number, first_byte, bytes, length);
         }
     }
 
@@ -305,7 +312,7 @@ impl Connection {
                 return ControlFlow::Break(self.refuse_request(rule, offset, came).await);
             }
         };
-        let parts = parts(desk);
+        let parts = parts(head, desk.received());
         let start = desk.received_at().start;
         if !service.delay.is_zero() {
             self.flush(Vec::new()).await?;
@@ -329,7 +336,7 @@ impl Connection {
         };
         let (server, number) = (self.server.clone(), self.requests);
         let desk = self.desk();
-        let (parser, bytes, output) = desk.to_answer(&request);
+        let (parser, bytes, output) = desk.lend(&request);
         let question = Question {
             head: parser.head(),
             bytes,
@@ -504,8 +511,9 @@ impl Connection {
         let number = self.requests;
         let decided = server.now();
         let desk = self.desk();
-        let parts = parts(desk);
-        let is_head = desk.parser().head().method == Method::Head;
+        let head = desk.parser().head();
+        let parts = parts(head, desk.origin(&request));
+        let is_head = head.method == Method::Head;
         let wall = server.clock.wall(decided);
         let answer = lock(&server.answerer).refuse(rule, is_head, wall, &mut desk.output);
         desk.drafts.push(Draft {
@@ -666,7 +674,7 @@ impl Connection {
                     bytes: bytes[..bytes.len().min(server.keep.request)].into(),
                     length,
                 },
-                parts: parts(desk),
+                parts: parts(desk.parser().head(), bytes),
                 status: None,
                 rule: None,
                 broken_at: None,
@@ -758,10 +766,8 @@ fn beginning(output: &[u8], draft: &Draft, rest: &[Piece], most: usize) -> Box<[
     bytes.into()
 }
 
-/// Where the parts of the request stand that the parser has read, as far as it got.
-fn parts(desk: &Desk) -> Parts {
-    let head = desk.parser().head();
-    let bytes = desk.received();
+/// Where the parts of a request stand, as far as the parser has read them.
+fn parts(head: &Head, bytes: &[u8]) -> Parts {
     let part = |span: Span| -> Part { span.start..span.end };
     let field = |name: &[u8]| {
         let field = head
@@ -770,15 +776,14 @@ fn parts(desk: &Desk) -> Parts {
             .find(|field| field.name.of(bytes).eq_ignore_ascii_case(name));
         field.map(|field| part(field.value))
     };
-    // What stands behind the target is `HTTP/d.d`, eight bytes, or the head would not be complete.
+    // What stands behind the target is `HTTP/d.d`, eight bytes, or there would be no version.
     let version = head.target.end + 1;
     Parts {
         method: part(head.method_span),
         target: part(head.target),
-        version: if head.length > 0 {
-            version..version + 8
-        } else {
-            0..0
+        version: match head.version.major {
+            0 => 0..0,
+            _ => version..version + 8,
         },
         head: head.length,
         user_agent: field(b"user-agent"),

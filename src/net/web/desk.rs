@@ -116,10 +116,7 @@ impl Desk {
     }
 
     /// The parser with the head of a request, the request's bytes, and the output for its answer.
-    pub fn to_answer<'a>(
-        &'a mut self,
-        request: &'a Origin,
-    ) -> (&'a Parser, &'a [u8], &'a mut Vec<u8>) {
+    pub fn lend<'a>(&'a mut self, request: &'a Origin) -> (&'a Parser, &'a [u8], &'a mut Vec<u8>) {
         let bytes = match request {
             Origin::Input(range) => &self.input[range.clone()],
             Origin::Kept(bytes) => bytes,

@@ -140,13 +140,8 @@ impl Live {
         }
     }
 
-    /// Nothing of a request or a response would be lost if it ended now.
-    fn can_be_dropped(&self) -> bool {
-        let phase = lock(&self.state).phase;
-        matches!(
-            phase,
-            Phase::InLine | Phase::Silent | Phase::Idle | Phase::Closing
-        )
+    fn phase(&self) -> Phase {
+        lock(&self.state).phase
     }
 }
 
@@ -222,11 +217,11 @@ impl Table {
         (newest.iter().map(|live| live.snapshot()).collect(), more)
     }
 
-    /// Ends the connections on which no request is being read or answered.
-    pub fn end_the_unoccupied(&self) {
+    /// Ends the connections that are doing one of these things.
+    pub fn end(&self, phases: &[Phase]) {
         let open: Vec<Arc<Live>> = lock(&self.open).values().cloned().collect();
         for live in open {
-            if live.can_be_dropped()
+            if phases.contains(&live.phase())
                 && let Some(task) = live.abort.get()
             {
                 task.abort();
