@@ -24,8 +24,8 @@ use crate::trace::tap::Tap;
 use crate::trace::web::{WebEvent, WebFigures};
 use crate::words::{Words, phrases};
 
-/// How many events may wait for the printer: a tenth of a second at full speed, and a bound on the memory that large requests can take.
-const TAP: usize = 16_384;
+/// How many events may wait for the printer: a twentieth of a second at full speed, and a bound on the memory that large requests can take.
+const TAP: usize = 8_192;
 /// After each look at the tap events gather this long: woken for every request, the printer would take a processor away from the server.
 const GATHER: Duration = Duration::from_millis(5);
 /// A server that has stopped says so without an event.

@@ -83,9 +83,9 @@ pub struct Keep {
 }
 
 impl Keep {
-    /// For a log, which shows parts of the head only.
+    /// For a log, which shows parts of the head only: the longest request line, and the fields of any head that is not made to fill memory.
     pub const HEADS: Keep = Keep {
-        request: 32 * 1_024,
+        request: 9 * 1_024,
         response: 0,
     };
     /// For a screen.
@@ -341,21 +341,27 @@ async fn run(server: Arc<Server>, listener: std::net::TcpListener) -> io::Result
         }
     }
     drop(listener);
-    let grace = *lock(&server.grace);
-    // What is left when the grace is over ends with the runtime.
-    let _ = tokio::time::timeout(grace, async {
-        loop {
-            server.table.end(&UNOCCUPIED);
-            if server.table.is_empty() {
-                break;
-            }
-            let closed = server.closed.notified();
-            let look_again = tokio::time::sleep(Duration::from_millis(20));
-            tokio::select! { () = closed => {}, () = look_again => {} }
-        }
-    })
-    .await;
+    finish(&server).await;
     Ok(())
+}
+
+/// Lets what is being sent come to its end, as long as the grace lasts. What is left then ends with the runtime.
+async fn finish(server: &Server) {
+    /// A connection that has just been answered is unoccupied only a moment later.
+    const LOOK: Duration = Duration::from_millis(20);
+    let mut until = server.now() + *lock(&server.grace);
+    loop {
+        server.table.end(&UNOCCUPIED);
+        if server.table.is_empty() || server.now() >= until {
+            break;
+        }
+        tokio::select! {
+            () = server.closed.notified() => {}
+            () = tokio::time::sleep(LOOK) => {}
+            // Asked again: the new grace counts from now.
+            () = server.stop.notified() => until = server.now() + *lock(&server.grace),
+        }
+    }
 }
 
 /// Takes a connection in, or refuses it when there are too many.

@@ -8,6 +8,7 @@
 pub mod command;
 #[cfg(unix)]
 pub mod terminal;
+pub mod web;
 
 use std::time::Duration;
 

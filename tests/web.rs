@@ -1,0 +1,9 @@
+//! The web server on real sockets: every rule that a client can see, every limit, both modes, and what is reported of it.
+
+mod support;
+
+/// Tests by what they are about.
+mod web {
+    mod requests;
+    mod resources;
+}
