@@ -102,7 +102,10 @@ pub mod dashboard {
 
     /// One file a tab: state, update, view.
     pub mod tabs {
+        mod panel;
         pub mod ping;
+        mod turn;
+        pub mod web;
     }
 
     pub mod widgets;

@@ -9,6 +9,7 @@ use sockscope::dashboard::app::Setup;
 use sockscope::dashboard::effects::{Labs, draw_text};
 use sockscope::dashboard::tabs::ping::PingSetup;
 use sockscope::dashboard::tabs::ping::knobs::{Pace, PaceKind};
+use sockscope::dashboard::tabs::web::WebSetup;
 use sockscope::dashboard::{run, terminal};
 use sockscope::headless::output::{Failure, Format};
 use sockscope::headless::{echo, get, ping, serve};
@@ -394,6 +395,7 @@ fn run_dashboard(invocation: &Invocation, words: Words, clock: Clock) -> u8 {
     };
     let labs = Labs::new(
         echo_config(&settings.echo, None),
+        web_config(&settings.web, Keep::SCREEN, words),
         plan.plain,
         Family::Any,
         clock,
@@ -416,6 +418,11 @@ fn run_dashboard(invocation: &Invocation, words: Words, clock: Clock) -> u8 {
             size: plan.size.unwrap_or(0),
             clock_step: labs.clock_step(),
         },
+        web: WebSetup {
+            service: settings.web.service.clone(),
+            limits: settings.web.limits,
+            folder: settings.web.folder.clone(),
+        },
     };
     let seen = end_even_if_stuck()
         .and_then(|()| runtime())
@@ -430,6 +437,9 @@ fn run_dashboard(invocation: &Invocation, words: Words, clock: Clock) -> u8 {
             let mut lines = Vec::new();
             for (name, figures) in &seen.targets {
                 lines.extend(ping::summary_lines(name, &figures.summary, words));
+            }
+            if let Some(figures) = &seen.web {
+                lines.extend(serve::summary_lines(figures, words));
             }
             print(
                 lines

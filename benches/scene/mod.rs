@@ -9,6 +9,7 @@ use ratatui::widgets::Widget;
 use sockscope::dashboard::app::{App, Counters, Msg, Setup};
 use sockscope::dashboard::tabs::ping::knobs::{Pace, PaceKind};
 use sockscope::dashboard::tabs::ping::{Figures, PingSetup};
+use sockscope::dashboard::tabs::web::WebSetup;
 use sockscope::proto::link::{Leg, LinkSettings, Why};
 use sockscope::proto::ping::{Outcome, PingEvent, PingRecord};
 use sockscope::proto::stats::PingStats;
@@ -58,6 +59,7 @@ impl Scene {
                 size: 0,
                 clock_step: Duration::from_nanos(1),
             },
+            web: WebSetup::default(),
         };
         let mut app = App::new(setup, Clock::new(Instant::now(), SystemTime::now()));
         app.area = SIZE;
@@ -111,6 +113,7 @@ impl Scene {
         let counters = Counters {
             echo: Some((self.echo, vec![client])),
             targets: vec![(0, Figures::with_bars(&self.stats))],
+            web: None,
         };
         let now = self.now();
         self.app.update(Msg::Counters(counters), now);
@@ -130,7 +133,14 @@ impl Scene {
     fn tell(&mut self, events: Vec<Event>) {
         let now = self.now();
         let left_out = 0;
-        self.app.update(Msg::Events { events, left_out }, now);
+        self.app.update(
+            Msg::Events {
+                events,
+                left_out,
+                web_left_out: 0,
+            },
+            now,
+        );
     }
 
     /// The next ping, with all that is told of it: two lost in seven, now and then a run, RTTs that vary.

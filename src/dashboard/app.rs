@@ -12,14 +12,18 @@ use tui_input::Input;
 use super::keys::{self, Action, Context};
 use super::shell;
 use super::tabs::ping::{Figures, PingSetup, PingTab};
+use super::tabs::web::{WebReport, WebSetup, WebTab};
 use super::theme::{Signs, Theme};
 use super::widgets::Glyphs;
+use crate::proto::http::script;
+use crate::proto::http::service::Service;
 use crate::proto::link::LinkSettings;
 use crate::proto::ping::Mode;
 use crate::settings::{Target, ThemeName};
 use crate::trace::clock::Clock;
 use crate::trace::event::{ClientCounts, EchoCounts, Event, TargetId};
 use crate::trace::start_error::StartError;
+use crate::trace::web::SenderId;
 use crate::words::{Lang, Words};
 
 /// What reaches the dashboard.
@@ -31,7 +35,10 @@ pub enum Msg {
     /// What the labs reported, and how many reports the tap left out.
     Events {
         events: Vec<Event>,
+        /// Of the Ping tab's reports.
         left_out: u64,
+        /// Of the web server's.
+        web_left_out: u64,
     },
     /// The labs' exact counters, read just before a frame.
     Counters(Counters),
@@ -40,6 +47,7 @@ pub enum Msg {
         target: TargetId,
         error: String,
     },
+    WebFailed(StartError),
     /// A second has passed that something on screen waits for.
     Tick,
 }
@@ -49,6 +57,7 @@ pub enum Msg {
 pub struct Counters {
     pub echo: Option<(EchoCounts, Vec<ClientCounts>)>,
     pub targets: Vec<(TargetId, Figures)>,
+    pub web: Option<Box<WebReport>>,
 }
 
 /// What the dashboard wants done.
@@ -84,6 +93,24 @@ pub enum Effect {
     StopPinger {
         id: TargetId,
     },
+    /// Starts the web server, at the address of the settings or at any free port.
+    StartWeb {
+        any_port: bool,
+    },
+    SetService(Service),
+    /// Opens a connection and sends these bytes.
+    StartSender {
+        id: SenderId,
+        target: Target,
+        bytes: Vec<u8>,
+        pace: script::Pace,
+        patience: Duration,
+    },
+    StopSender {
+        id: SenderId,
+    },
+    /// Puts a text into the clipboard of whoever sits at the terminal.
+    Copy(String),
 }
 
 /// The tabs, in order.
@@ -133,6 +160,8 @@ pub enum Purpose {
     Note,
     Target,
     Knob(super::tabs::ping::knobs::Knob),
+    WebFilter,
+    WebKnob(super::tabs::web::knobs::Knob),
 }
 
 /// How things look, and in which words.
@@ -154,6 +183,7 @@ pub struct Setup {
     pub ascii: bool,
     pub mouse: bool,
     pub ping: PingSetup,
+    pub web: WebSetup,
 }
 
 /// The whole dashboard.
@@ -172,6 +202,7 @@ pub struct App {
     /// A short message, and until when it is shown.
     pub notice: Option<(String, Duration)>,
     pub ping: PingTab,
+    pub web: WebTab,
     pub now: Duration,
     /// Where the last frame was drawn; a click is understood by it.
     pub area: Rect,
@@ -195,6 +226,7 @@ impl App {
             frozen_at: None,
             notice: None,
             ping: PingTab::new(setup.ping),
+            web: WebTab::new(setup.web),
             now: Duration::ZERO,
             area: Rect::ZERO,
         }
@@ -202,7 +234,9 @@ impl App {
 
     /// What has to be started first.
     pub fn start(&mut self) -> Vec<Effect> {
-        self.ping.start()
+        let mut effects = self.ping.start();
+        effects.extend(self.web.start());
+        effects
     }
 
     pub fn words(&self) -> Words {
@@ -223,14 +257,18 @@ impl App {
         }
     }
 
-    /// When the screen wants to be drawn again though nothing happens: a frozen view counts seconds, a notice goes away.
+    /// When the screen wants to be drawn again though nothing happens: a frozen view counts seconds, a notice goes away, a wait
+    /// at the web server grows.
     pub fn next_tick(&self) -> Option<Duration> {
         let second = self.frozen_at.map(|since| {
             let whole = self.now.saturating_sub(since).as_secs() + 1;
             since + Duration::from_secs(whole)
         });
         let notice = self.notice.as_ref().map(|(_, until)| *until);
-        [second, notice].into_iter().flatten().min()
+        let web = (self.front == Tab::Web && self.frozen_at.is_none())
+            .then(|| self.web.next_tick(self.now))
+            .flatten();
+        [second, notice, web].into_iter().flatten().min()
     }
 
     /// Takes a message in at `now`.
@@ -251,9 +289,26 @@ impl App {
                 self.paste(&text);
                 Vec::new()
             }
-            Msg::Events { events, left_out } => self.ping.take(events, left_out),
-            Msg::Counters(counters) => {
+            Msg::Events {
+                events,
+                left_out,
+                web_left_out,
+            } => {
+                let (web, ping): (Vec<Event>, Vec<Event>) = events
+                    .into_iter()
+                    .partition(|event| matches!(event, Event::Web(_) | Event::Sender { .. }));
+                self.web.take(web, web_left_out);
+                self.ping.take(ping, left_out)
+            }
+            Msg::Counters(mut counters) => {
+                if let Some(report) = counters.web.take() {
+                    self.web.set_report(*report, self.now);
+                }
                 self.ping.set_counters(counters, self.now);
+                Vec::new()
+            }
+            Msg::WebFailed(error) => {
+                self.web.failed(error);
                 Vec::new()
             }
             Msg::EchoFailed(error) => {
@@ -273,8 +328,10 @@ impl App {
         if let Some(Overlay::Help { .. }) = self.overlay {
             return vec![Context::Open, Context::HelpPage];
         }
-        if self.front == Tab::Ping {
-            self.ping.contexts(&mut contexts);
+        match self.front {
+            Tab::Ping => self.ping.contexts(&mut contexts),
+            Tab::Web => self.web.contexts(&mut contexts),
+            Tab::Mail | Tab::Wire => {}
         }
         if self.zoomed || self.frozen_at.is_some() {
             contexts.push(Context::Open);
@@ -290,6 +347,7 @@ impl App {
         }
         match keys::action_for(key, &self.contexts()) {
             Some(action) => self.act(action),
+            None if self.front == Tab::Web => self.web.type_key(key),
             None => Vec::new(),
         }
     }
@@ -343,14 +401,17 @@ impl App {
                 return vec![Effect::SetMouse(self.mouse)];
             }
             Action::Note => self.prompt(Purpose::Note, String::new()),
-            _ if self.front == Tab::Ping => {
-                let (effects, prompt) = self.ping.act(action, self.now);
+            _ => {
+                let (effects, prompt) = match self.front {
+                    Tab::Ping => self.ping.act(action, self.now),
+                    Tab::Web => self.web.act(action, self.now, self.words()),
+                    Tab::Mail | Tab::Wire => (Vec::new(), None),
+                };
                 if let Some((purpose, text)) = prompt {
                     self.prompt(purpose, text);
                 }
                 return effects;
             }
-            _ => {}
         }
         Vec::new()
     }
@@ -363,7 +424,12 @@ impl App {
 
     /// Closes what is open, the innermost first.
     fn close(&mut self) {
-        if self.front == Tab::Ping && self.ping.close() {
+        let closed = match self.front {
+            Tab::Ping => self.ping.close(),
+            Tab::Web => self.web.close(),
+            Tab::Mail | Tab::Wire => false,
+        };
+        if closed {
         } else if self.zoomed {
             self.zoomed = false;
         } else if self.frozen_at.is_some() {
@@ -377,6 +443,7 @@ impl App {
             Some(_) => None,
         };
         self.ping.freeze(self.frozen_at);
+        self.web.freeze(self.frozen_at);
     }
 
     fn prompt(&mut self, purpose: Purpose, text: String) {
@@ -419,6 +486,8 @@ impl App {
             }
             Purpose::Target => self.ping.add_target(text, words),
             Purpose::Knob(knob) => self.ping.type_knob(knob, text, words),
+            Purpose::WebFilter => self.web.set_filter(text, words).map(|()| Vec::new()),
+            Purpose::WebKnob(knob) => self.web.type_knob(knob, text, words),
         };
         match (result, &mut self.overlay) {
             (Ok(effects), _) => {
@@ -439,6 +508,8 @@ impl App {
                 prompt.input.handle(tui_input::InputRequest::InsertChar(c));
             }
             prompt.error = None;
+        } else if self.overlay.is_none() && self.front == Tab::Web {
+            self.web.paste(text);
         }
     }
 
@@ -450,9 +521,14 @@ impl App {
             MouseEventKind::Down(MouseButton::Left) => {
                 if let Some(tab) = shell::tab_at(self, event.column, event.row) {
                     self.front = tab;
-                } else if self.front == Tab::Ping {
-                    let body = shell::body(self.area);
-                    self.ping.click(body, self.zoomed, event.column, event.row);
+                    return Vec::new();
+                }
+                let body = shell::body(self.area);
+                let (column, row) = (event.column, event.row);
+                match self.front {
+                    Tab::Ping => self.ping.click(body, self.zoomed, column, row),
+                    Tab::Web => self.web.click(body, self.zoomed, column, row),
+                    Tab::Mail | Tab::Wire => {}
                 }
                 return Vec::new();
             }
@@ -460,7 +536,13 @@ impl App {
             MouseEventKind::ScrollDown => Action::Down,
             _ => return Vec::new(),
         };
-        if self.front == Tab::Ping && self.contexts().contains(&Context::List) {
+        let scrolls = |context: &Context| {
+            matches!(
+                context,
+                Context::List | Context::WebLog | Context::WebLanes | Context::WebDetail
+            )
+        };
+        if self.contexts().iter().any(scrolls) {
             self.act(action)
         } else {
             Vec::new()

@@ -1,7 +1,7 @@
 //! From effects to labs: the only file of the dashboard that names [`crate::net`].
 //!
-//! The labs run on threads of their own and report to two taps, one for the servers and one for the pingers, so that a flood at the echo server
-//! can't push a ping out of the list.
+//! The labs run on threads of their own and report to taps of their own, so that a flood at the echo server can't push a ping out of the list, nor a
+//! flood at the web server what our own request was answered.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,20 +11,30 @@ use tokio::sync::{Notify, mpsc};
 
 use super::app::{Counters, Effect, Msg};
 use super::tabs::ping::Figures;
+use super::tabs::web::WebReport;
 use crate::net::echo::{EchoConfig, EchoServer};
 use crate::net::os;
 use crate::net::pinger::{Pinger, PingerConfig};
+use crate::net::request_sender::{self, RequestSender};
 use crate::net::resolve::{self, Family};
+use crate::net::web::{WebConfig, WebServer};
 use crate::proto::ping::{Plan, Text};
 use crate::settings::Target;
 use crate::trace::clock::Clock;
 use crate::trace::event::{Event, TargetId};
 use crate::trace::tap::Tap;
+use crate::trace::web::{SenderEnd, SenderEvent, SenderId};
 
 /// Events of the echo server that may wait for a frame.
 const ECHO_TAP: usize = 4_096;
 /// Events of all pingers that may wait for a frame: more than a second's worth at the highest rate.
 const PING_TAP: usize = 16_384;
+/// Events of the web server that may wait for a frame: as many rows as fit on a few screens, each with up to twenty kilobytes of its messages.
+const WEB_TAP: usize = 1_024;
+/// Events of the request sender that may wait for a frame.
+const SENDER_TAP: usize = 4_096;
+/// Connections of the web server that are looked at for a frame.
+const CONNECTIONS: usize = 256;
 /// Names that may be waiting to be resolved.
 const RESOLVING: usize = 64;
 
@@ -36,9 +46,14 @@ pub struct Labs {
     family: Family,
     clock_step: Duration,
     wake: Arc<Notify>,
+    web_config: WebConfig,
     echo_tap: Tap,
     ping_tap: Tap,
+    web_tap: Tap,
+    sender_tap: Tap,
     echo: Option<EchoServer>,
+    web: Option<WebServer>,
+    senders: Vec<(SenderId, RequestSender)>,
     pingers: Vec<(TargetId, Pinger)>,
     /// Pingers that were stopped before their name was resolved.
     unwanted: Vec<TargetId>,
@@ -56,6 +71,15 @@ pub fn draw_text(plain: bool, size: usize) -> Text {
     }
 }
 
+/// What is on screen, of what is not read for nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Shown {
+    /// The histogram of RTTs.
+    pub rtt_bars: bool,
+    /// The web server's figures and connections.
+    pub web: bool,
+}
+
 struct Resolved {
     id: TargetId,
     plan: Plan,
@@ -63,7 +87,13 @@ struct Resolved {
 }
 
 impl Labs {
-    pub fn new(echo_config: EchoConfig, plain: bool, family: Family, clock: Clock) -> Self {
+    pub fn new(
+        echo_config: EchoConfig,
+        web_config: WebConfig,
+        plain: bool,
+        family: Family,
+        clock: Clock,
+    ) -> Self {
         let wake = Arc::new(Notify::new());
         let tap = |capacity| {
             let wake = wake.clone();
@@ -76,10 +106,15 @@ impl Labs {
             plain,
             family,
             clock_step: os::clock_step(),
+            web_config,
             echo_tap: tap(ECHO_TAP),
             ping_tap: tap(PING_TAP),
+            web_tap: tap(WEB_TAP),
+            sender_tap: tap(SENDER_TAP),
             wake,
             echo: None,
+            web: None,
+            senders: Vec::new(),
             pingers: Vec::new(),
             unwanted: Vec::new(),
             resolved_tx,
@@ -104,12 +139,17 @@ impl Labs {
     pub fn events(&mut self) -> Option<Msg> {
         let mut events: Vec<Event> = Vec::new();
         let left_out = self.ping_tap.drain(&mut events) + self.echo_tap.drain(&mut events);
-        (!events.is_empty() || left_out > 0).then_some(Msg::Events { events, left_out })
+        let web_left_out = self.web_tap.drain(&mut events) + self.sender_tap.drain(&mut events);
+        (!events.is_empty() || left_out > 0 || web_left_out > 0).then_some(Msg::Events {
+            events,
+            left_out,
+            web_left_out,
+        })
     }
 
-    /// The labs' exact counters; the histogram of RTTs only if it is shown.
-    pub fn counters(&self, with_bars: bool) -> Counters {
-        let figures = if with_bars {
+    /// The labs' exact counters, those that cost something only if they are shown.
+    pub fn counters(&self, shown: Shown) -> Counters {
+        let figures = if shown.rtt_bars {
             Figures::with_bars
         } else {
             Figures::of
@@ -124,6 +164,14 @@ impl Labs {
                 .iter()
                 .map(|(id, pinger)| (*id, pinger.with_stats(figures)))
                 .collect(),
+            web: self.web.as_ref().filter(|_| shown.web).map(|web| {
+                let (connections, more) = web.connections(CONNECTIONS);
+                Box::new(WebReport {
+                    figures: web.figures(),
+                    connections,
+                    more,
+                })
+            }),
         }
     }
 
@@ -170,7 +218,31 @@ impl Labs {
                 }
             }
             Effect::StopPinger { id } => self.stop_pinger(id),
-            Effect::Quit | Effect::SetMouse(_) => {}
+            Effect::StartWeb { any_port } => return self.start_web(any_port),
+            Effect::SetService(service) => {
+                self.web_config.service = service.clone();
+                if let Some(web) = &self.web {
+                    web.set_service(service);
+                }
+            }
+            Effect::StartSender {
+                id,
+                target,
+                bytes,
+                pace,
+                patience,
+            } => {
+                let plan = request_sender::Plan {
+                    target,
+                    family: self.family,
+                    bytes,
+                    pace,
+                    patience,
+                };
+                self.start_sender(id, plan);
+            }
+            Effect::StopSender { id } => self.senders.retain(|(other, _)| *other != id),
+            Effect::Quit | Effect::SetMouse(_) | Effect::Copy(_) => {}
         }
         None
     }
@@ -187,6 +259,36 @@ impl Labs {
                 None
             }
             Err(error) => Some(Msg::EchoFailed(error)),
+        }
+    }
+
+    fn start_web(&mut self, any_port: bool) -> Option<Msg> {
+        self.web = None;
+        let mut config = self.web_config.clone();
+        if any_port {
+            config.listen.set_port(0);
+        }
+        match WebServer::start(config, self.clock, self.web_tap.clone()) {
+            Ok(web) => {
+                self.web = Some(web);
+                None
+            }
+            Err(error) => Some(Msg::WebFailed(error)),
+        }
+    }
+
+    fn start_sender(&mut self, id: SenderId, plan: request_sender::Plan) {
+        self.senders.retain(|(_, sender)| !sender.is_finished());
+        match RequestSender::start(id, plan, self.clock, self.sender_tap.clone()) {
+            Ok(sender) => self.senders.push((id, sender)),
+            Err(error) => self.sender_tap.push(Event::Sender {
+                id,
+                event: SenderEvent::Ended {
+                    at: self.clock.at(std::time::Instant::now()),
+                    how: SenderEnd::Failed(error.to_string()),
+                    not_kept: 0,
+                },
+            }),
         }
     }
 

@@ -50,6 +50,23 @@ pub enum Action {
     ToggleLeg,
     Retry,
     FreePort,
+    // The Web tab.
+    ToggleMode,
+    DelayMore,
+    DelayLess,
+    ForcePath,
+    Filter,
+    NextSort,
+    ClearLog,
+    Mark,
+    OpenSender,
+    ShowUrls,
+    NextPage,
+    PreviousPage,
+    ToggleHex,
+    Copy,
+    Replay,
+    Send,
 }
 
 /// Where a binding applies. [`Context::Everywhere`] always does; of the others the application names those in force.
@@ -67,6 +84,19 @@ pub enum Context {
     Link,
     /// A lab could not start.
     Failed,
+    WebTab,
+    /// The focused panel is the request log.
+    WebLog,
+    /// The focused panel is the lanes.
+    WebLanes,
+    /// The focused panel is the server's knobs.
+    WebServer,
+    /// The details of a request are open.
+    WebDetail,
+    /// The URLs are open.
+    WebUrls,
+    /// The request sender is open: keys without a row here are typed.
+    WebSender,
     /// The help page is open.
     HelpPage,
 }
@@ -128,6 +158,10 @@ pub static BINDINGS: &[Binding] = {
     &[
         binding(C::Failed, &[char('R')], A::Retry, "R", "key.retry", Some(0)),
         binding(C::Failed, &[char('F')], A::FreePort, "F", "key.free_port", Some(0)),
+        binding(C::WebSender, &[key(KeyCode::F(5)), ctrl('s')], A::Send, "F5 ^S", "key.send", Some(0)),
+        binding(C::WebSender, &[key(KeyCode::Tab)], A::NextPanel, "Tab", "key.next_field", Some(2)),
+        binding(C::WebSender, &[key(KeyCode::BackTab)], A::PreviousPanel, "Shift-Tab", "key.previous_field", None),
+        binding(C::WebSender, &[ctrl('c')], A::Quit, "^C", "key.quit", Some(u8::MAX)),
         binding(C::Open, &[key(KeyCode::Esc)], A::Close, "Esc", "key.close", Some(1)),
         binding(C::HelpPage, &[key(KeyCode::Up), char('k')], A::Up, "↑ k", "key.up", None),
         binding(C::HelpPage, &[key(KeyCode::Down), char('j')], A::Down, "↓ j", "key.down", None),
@@ -175,12 +209,69 @@ pub static BINDINGS: &[Binding] = {
         binding(C::PingTab, &[char(']')], A::ZoomIn, "]", "key.time_narrower", None),
         binding(C::PingTab, &[], A::ZoomIn, "[]", "key.time_zoom", Some(6)),
         binding(C::PingTab, &[char('h')], A::PreviousLoss, "h", "key.previous_loss", None),
+        binding(C::PingTab, &[char('n')], A::Note, "n", "key.note", Some(8)),
         binding(C::PingTab, &[char('l')], A::NextLoss, "l", "key.next_loss", Some(6)),
+        binding(C::WebDetail, &[key(KeyCode::Up), char('k')], A::Up, "↑ k", "key.up", None),
+        binding(C::WebDetail, &[key(KeyCode::Down), char('j')], A::Down, "↓ j", "key.down", None),
+        binding(C::WebDetail, &[key(KeyCode::PageUp)], A::PageUp, "PgUp", "key.page_up", None),
+        binding(C::WebDetail, &[key(KeyCode::PageDown)], A::PageDown, "PgDn", "key.page_down", None),
+        binding(C::WebDetail, &[], A::Down, "↑↓", "key.scroll", Some(3)),
+        binding(C::WebDetail, &[key(KeyCode::Right), key(KeyCode::Tab)], A::NextPage, "→ Tab", "key.next_page", None),
+        binding(C::WebDetail, &[key(KeyCode::Left), key(KeyCode::BackTab)], A::PreviousPage, "← Shift-Tab", "key.previous_page", None),
+        binding(C::WebDetail, &[], A::NextPage, "←→", "key.pages", Some(2)),
+        binding(C::WebDetail, &[char('h')], A::ToggleHex, "h", "key.hex", Some(4)),
+        binding(C::WebDetail, &[char('C')], A::Copy, "C", "key.copy_curl", Some(4)),
+        binding(C::WebDetail, &[char('e')], A::Replay, "e", "key.replay", Some(4)),
+        binding(C::WebUrls, &[key(KeyCode::Up), char('k')], A::Up, "↑ k", "key.up", None),
+        binding(C::WebUrls, &[key(KeyCode::Down), char('j')], A::Down, "↓ j", "key.down", None),
+        binding(C::WebUrls, &[], A::Down, "↑↓", "key.choose", Some(2)),
+        binding(C::WebUrls, &[char('C')], A::Copy, "C", "key.copy", Some(2)),
+        binding(C::WebServer, &[key(KeyCode::Up), char('k')], A::Up, "↑ k", "key.knob_up", None),
+        binding(C::WebServer, &[key(KeyCode::Down), char('j')], A::Down, "↓ j", "key.knob_down", None),
+        binding(C::WebServer, &[key(KeyCode::Left)], A::Left, "←", "key.knob_less", None),
+        binding(C::WebServer, &[key(KeyCode::Right)], A::Right, "→", "key.knob_more", None),
+        binding(C::WebServer, &[], A::Right, "↑↓ ←→", "key.knobs", Some(2)),
+        binding(C::WebServer, &[key(KeyCode::Enter)], A::Open, "Enter", "key.knob_edit", Some(3)),
+        binding(C::WebLanes, &[key(KeyCode::Up), char('k')], A::Up, "↑ k", "key.up", None),
+        binding(C::WebLanes, &[key(KeyCode::Down), char('j')], A::Down, "↓ j", "key.down", None),
+        binding(C::WebLanes, &[key(KeyCode::PageUp)], A::PageUp, "PgUp", "key.page_up", None),
+        binding(C::WebLanes, &[key(KeyCode::PageDown)], A::PageDown, "PgDn", "key.page_down", None),
+        binding(C::WebLanes, &[key(KeyCode::Home)], A::First, "Home", "key.first", None),
+        binding(C::WebLanes, &[key(KeyCode::End), char('G')], A::Last, "End G", "key.last", None),
+        binding(C::WebLanes, &[key(KeyCode::Left)], A::Left, "←", "key.pan_back", None),
+        binding(C::WebLanes, &[key(KeyCode::Right)], A::Right, "→", "key.pan_forward", None),
+        binding(C::WebLanes, &[], A::Left, "←→", "key.pan", Some(3)),
+        binding(C::WebLanes, &[char('f')], A::Follow, "f", "key.follow", Some(4)),
+        binding(C::WebLanes, &[key(KeyCode::Enter)], A::Open, "Enter", "key.details", Some(2)),
+        binding(C::WebLog, &[key(KeyCode::Up), char('k')], A::Up, "↑ k", "key.up", None),
+        binding(C::WebLog, &[key(KeyCode::Down), char('j')], A::Down, "↓ j", "key.down", None),
+        binding(C::WebLog, &[key(KeyCode::PageUp)], A::PageUp, "PgUp", "key.page_up", None),
+        binding(C::WebLog, &[key(KeyCode::PageDown)], A::PageDown, "PgDn", "key.page_down", None),
+        binding(C::WebLog, &[key(KeyCode::Home)], A::First, "Home", "key.first", None),
+        binding(C::WebLog, &[key(KeyCode::End), char('G')], A::Last, "End G", "key.last", None),
+        binding(C::WebLog, &[char('f')], A::Follow, "f", "key.follow", Some(6)),
+        binding(C::WebLog, &[key(KeyCode::Enter)], A::Open, "Enter", "key.details", Some(2)),
+        binding(C::WebLog, &[char('m')], A::Mark, "m", "key.mark", Some(8)),
+        binding(C::WebLog, &[char('C')], A::Copy, "C", "key.copy_curl", None),
+        binding(C::WebLog, &[char('e')], A::Replay, "e", "key.replay", Some(8)),
+        binding(C::WebTab, &[char('o')], A::ToggleMode, "o", "key.one_at_a_time", Some(2)),
+        binding(C::WebTab, &[char('+'), char('=')], A::DelayMore, "+", "key.delay_more", None),
+        binding(C::WebTab, &[char('-')], A::DelayLess, "-", "key.delay_less", None),
+        binding(C::WebTab, &[], A::DelayMore, "+/-", "key.delay", Some(3)),
+        binding(C::WebTab, &[char('g')], A::OpenSender, "g", "key.sender", Some(3)),
+        binding(C::WebTab, &[char('/')], A::Filter, "/", "key.filter", Some(4)),
+        binding(C::WebTab, &[char('S')], A::NextSort, "S", "key.sort", Some(6)),
+        binding(C::WebTab, &[char('u')], A::ShowUrls, "u", "key.urls", Some(5)),
+        binding(C::WebTab, &[char('v')], A::NextView, "v", "key.view", Some(7)),
+        binding(C::WebTab, &[char('x')], A::ClearLog, "x", "key.clear", Some(7)),
+        binding(C::WebTab, &[char('F')], A::ForcePath, "F", "key.force", Some(7)),
+        binding(C::WebTab, &[char('[')], A::ZoomOut, "[", "key.time_wider", None),
+        binding(C::WebTab, &[char(']')], A::ZoomIn, "]", "key.time_narrower", None),
+        binding(C::WebTab, &[], A::ZoomIn, "[]", "key.time_zoom", Some(7)),
         binding(C::Everywhere, &[char(' ')], A::Freeze, "space", "key.freeze", Some(1)),
         binding(C::Everywhere, &[char('z')], A::Zoom, "z", "key.zoom", Some(5)),
         binding(C::Everywhere, &[key(KeyCode::Tab)], A::NextPanel, "Tab", "key.panels", Some(5)),
         binding(C::Everywhere, &[key(KeyCode::BackTab)], A::PreviousPanel, "Shift-Tab", "key.previous_panel", None),
-        binding(C::Everywhere, &[char('n')], A::Note, "n", "key.note", Some(8)),
         binding(C::Everywhere, &[char('t')], A::NextTheme, "t", "key.theme", Some(9)),
         binding(C::Everywhere, &[char('L')], A::NextLanguage, "L", "key.language", Some(9)),
         binding(C::Everywhere, &[char('M')], A::ToggleMouse, "M", "key.mouse", None),
@@ -254,8 +345,11 @@ pub fn help(context: Context) -> impl Iterator<Item = &'static Binding> {
         .filter(move |binding| !binding.keys.is_empty() && binding.context == context)
 }
 
-/// Everywhere is everywhere but on the help page, which has few keys of its own and otherwise only lets go.
+/// Everywhere is everywhere but where keys are typed, and on the help page, which has few keys of its own and otherwise only lets go.
 fn in_force(binding: &Binding, contexts: &[Context]) -> bool {
+    if contexts.contains(&Context::WebSender) {
+        return contexts.contains(&binding.context);
+    }
     if contexts.contains(&Context::HelpPage) {
         return contexts.contains(&binding.context)
             || matches!(binding.action, Action::Help | Action::Quit);
@@ -267,7 +361,7 @@ fn in_force(binding: &Binding, contexts: &[Context]) -> bool {
 mod tests {
     use super::*;
 
-    const ALL: [Context; 8] = [
+    const ALL: [Context; 15] = [
         Context::Everywhere,
         Context::Open,
         Context::PingTab,
@@ -275,6 +369,13 @@ mod tests {
         Context::List,
         Context::Link,
         Context::Failed,
+        Context::WebTab,
+        Context::WebLog,
+        Context::WebLanes,
+        Context::WebServer,
+        Context::WebDetail,
+        Context::WebUrls,
+        Context::WebSender,
         Context::HelpPage,
     ];
 

@@ -11,13 +11,14 @@ use std::time::{Duration, Instant};
 use crossterm::event::{Event as Input, EventStream};
 use futures_util::StreamExt;
 
-use super::app::{App, Effect, Msg, Setup};
-use super::effects::Labs;
+use super::app::{App, Effect, Msg, Setup, Tab};
+use super::effects::{Labs, Shown};
 use super::tabs::ping::Figures;
 use super::terminal::Screen;
 use crate::proto::ping::PingEvent;
 use crate::trace::clock::Clock;
 use crate::trace::event::{Event, PingerEvent};
+use crate::trace::web::{WebEvent, WebFigures};
 
 /// Frames a second while labs report.
 const FRAMES: u32 = 15;
@@ -31,6 +32,8 @@ const GATHER: Duration = Duration::from_millis(105);
 /// What was seen, for the lines that stay in the terminal afterwards.
 pub struct Seen {
     pub targets: Vec<(String, Figures)>,
+    /// Of the web server, if it was asked for anything.
+    pub web: Option<WebFigures>,
 }
 
 /// Runs until the user quits, `stop` resolves, or the terminal goes away.
@@ -116,9 +119,15 @@ pub async fn run(
             }
         }
     }
-    app.update(Msg::Counters(labs.counters(false)), now());
+    let counters = labs.counters(Shown {
+        rtt_bars: false,
+        web: true,
+    });
+    let web = counters.web.as_ref().map(|report| report.figures.clone());
+    app.update(Msg::Counters(counters), now());
     Ok(Seen {
         targets: app.ping.seen(),
+        web: web.filter(|figures| figures.counts.requests > 0),
     })
 }
 
@@ -155,25 +164,35 @@ fn message(input: Input) -> Option<Msg> {
 fn take_in(app: &mut App, labs: &mut Labs, screen: &mut Screen, now: Duration) -> io::Result<bool> {
     let mut visible = false;
     if let Some(msg) = labs.events() {
-        visible = is_visible(&msg);
+        visible = is_visible(&msg, app.front);
         let effects = app.update(msg, now);
         perform(app, effects, labs, screen, now)?;
     }
-    let with_bars = app.ping.shows_rtt_bars(app.area);
-    app.update(Msg::Counters(labs.counters(with_bars)), now);
+    let shown = Shown {
+        rtt_bars: app.ping.shows_rtt_bars(app.area),
+        web: app.front == Tab::Web,
+    };
+    app.update(Msg::Counters(labs.counters(shown)), now);
     Ok(visible)
 }
 
-/// That nothing more is expected of a ping changes nothing on screen.
-fn is_visible(msg: &Msg) -> bool {
-    let is_settled = |event: &Event| {
-        let Event::Ping { event, .. } = event else {
-            return false;
-        };
-        matches!(event, PingerEvent::Ping(PingEvent::Settled { .. }))
+/// That nothing more is expected of a ping changes nothing on screen, nor does what the other tab shows. Whether a server runs is in the bar above
+/// all tabs.
+fn is_visible(msg: &Msg, front: Tab) -> bool {
+    let is_seen = |event: &Event| match event {
+        Event::Ping { event, .. } => !matches!(event, PingerEvent::Ping(PingEvent::Settled { .. })),
+        Event::Echo(_) => true,
+        Event::Web(WebEvent::Listening { .. } | WebEvent::Failed { .. }) => true,
+        Event::Web(_) | Event::Sender { .. } => front == Tab::Web,
     };
     match msg {
-        Msg::Events { events, left_out } => *left_out > 0 || !events.iter().all(is_settled),
+        Msg::Events {
+            events,
+            left_out,
+            web_left_out,
+        } => {
+            *left_out > 0 || (*web_left_out > 0 && front == Tab::Web) || events.iter().any(is_seen)
+        }
         _ => true,
     }
 }
@@ -201,6 +220,7 @@ fn perform(
         match effect {
             Effect::Quit => return Ok(true),
             Effect::SetMouse(on) => screen.set_mouse(on)?,
+            Effect::Copy(text) => screen.copy(&text)?,
             effect => {
                 if let Some(msg) = labs.perform(effect) {
                     effects.extend(app.update(msg, now));

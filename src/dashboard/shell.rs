@@ -9,7 +9,7 @@ use ratatui::widgets::{Clear, Widget};
 
 use super::app::{App, Look, Overlay, Prompt, Purpose, Tab};
 use super::keys::{self, Binding};
-use super::tabs::ping;
+use super::tabs::{ping, web};
 use super::widgets::Glyphs;
 use super::widgets::popup::Popup;
 use super::widgets::text::{self, Align};
@@ -33,6 +33,7 @@ pub fn render(app: &mut App, area: Rect, buffer: &mut Buffer) {
     tab_bar(app, &look, bar, buffer);
     match app.front {
         Tab::Ping => ping::render(app, &look, body, buffer),
+        Tab::Web => web::render(app, &look, body, buffer),
         tab => not_built(tab, &look, body, buffer),
     }
     match &app.overlay {
@@ -169,7 +170,7 @@ fn tab_bar(app: &App, look: &Look, area: Rect, buffer: &mut Buffer) {
         look.glyphs,
     );
     let room = area.width.saturating_sub(used + 1);
-    let status = ping::status_line(app, look);
+    let status = status_line(app, look, usize::from(room));
     let status = if let Some(since) = app.frozen_at {
         let seconds = app.now.saturating_sub(since).as_secs();
         let frozen = look.words.fill("shell.frozen", &[("seconds", &seconds)]);
@@ -193,6 +194,22 @@ fn tab_bar(app: &App, look: &Look, area: Rect, buffer: &mut Buffer) {
         Align::Right,
         look.glyphs,
     );
+}
+
+/// What is running where: the tab in front first, the other if there is room.
+fn status_line(app: &App, look: &Look, room: usize) -> Line<'static> {
+    let (ping, web) = (ping::status_line(app, look), web::status_line(app, look));
+    let (first, second) = match app.front {
+        Tab::Web => (web, ping),
+        _ => (ping, web),
+    };
+    let both = text::line_width(&first) + text::line_width(&second) + 2;
+    let mut line = first;
+    if both <= room {
+        line.push_span("  ");
+        line.spans.extend(second.spans);
+    }
+    line
 }
 
 /// The footer: a notice if there is one, else the keys of the moment. `? help  q quit` stand at the right whatever else finds room.
@@ -267,6 +284,8 @@ fn prompt_label(prompt: &Prompt, look: &Look) -> String {
         Purpose::Note => look.words.t("prompt.note"),
         Purpose::Target => look.words.t("prompt.target"),
         Purpose::Knob(knob) => look.words.t(knob.label()),
+        Purpose::WebFilter => look.words.t("web.prompt.filter"),
+        Purpose::WebKnob(knob) => look.words.t(knob.question()),
     };
     format!(" {label}: ")
 }
@@ -332,7 +351,8 @@ fn prompt_field(prompt: &Prompt, look: &Look, area: Rect) -> (u16, u16, usize) {
 /// Where the terminal's cursor belongs: in a text field, or nowhere.
 pub fn cursor(app: &App, area: Rect) -> Option<Position> {
     let Some(Overlay::Prompt(prompt)) = &app.overlay else {
-        return None;
+        let typing = app.overlay.is_none() && app.front == Tab::Web;
+        return app.web.cursor().filter(|_| typing);
     };
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
         return None;
@@ -356,6 +376,7 @@ fn help_page(front: Tab, look: &Look, scroll: usize, area: Rect, buffer: &mut Bu
     let mut lines = Vec::new();
     let tab_sections: &[(keys::Context, &str)] = match front {
         Tab::Ping => ping::HELP_SECTIONS,
+        Tab::Web => web::HELP_SECTIONS,
         _ => &[],
     };
     let everywhere = [
@@ -373,8 +394,10 @@ fn help_page(front: Tab, look: &Look, scroll: usize, area: Rect, buffer: &mut Bu
         }
         lines.push(Line::default());
     }
-    if front == Tab::Ping {
-        ping::help(look, &mut lines);
+    match front {
+        Tab::Ping => ping::help(look, &mut lines),
+        Tab::Web => web::help(look, &mut lines),
+        Tab::Mail | Tab::Wire => {}
     }
     let title = look
         .words

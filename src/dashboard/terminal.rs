@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crossterm::clipboard::CopyToClipboard;
 use crossterm::cursor::{Hide, Show};
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
@@ -73,6 +74,11 @@ impl Screen {
         } else {
             execute!(io::stdout(), DisableMouseCapture)
         }
+    }
+
+    /// Puts a text into the clipboard of the terminal, which may be on another machine (OSC 52). A terminal that does not know how, ignores it.
+    pub fn copy(&mut self, text: &str) -> io::Result<()> {
+        execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text))
     }
 
     /// Draws one frame inside a synchronized update, so that a terminal never shows half of it.

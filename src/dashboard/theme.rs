@@ -3,12 +3,16 @@
 //! The dark theme uses the terminal's own sixteen colours only, so that it follows whatever palette a person has chosen. Meaning never rests on
 //! colour alone: each outcome has a glyph of its own, and `NO_COLOR` (<https://no-color.org>) leaves bold, dim and reverse.
 
+use std::time::Duration;
+
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::symbols::border;
 
 use super::widgets::Glyphs;
+use crate::proto::http::status::Class;
 use crate::proto::ping::Outcome;
 use crate::settings::ThemeName;
+use crate::trace::web::Phase;
 
 /// The styles of a theme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +41,8 @@ pub struct Theme {
     pub bars: Style,
     /// One for each target, in turn.
     pub series: [Style; 6],
+    /// From quick to slow, see [`Theme::duration`].
+    pub heat: [Style; 5],
 }
 
 impl Theme {
@@ -81,6 +87,13 @@ impl Theme {
                 plain.fg(Color::LightMagenta),
                 plain.fg(Color::White),
             ],
+            heat: [
+                plain.fg(Color::Green),
+                plain.fg(Color::LightGreen),
+                plain.fg(Color::Yellow),
+                plain.fg(Color::LightRed),
+                plain.fg(Color::LightRed).add_modifier(Modifier::BOLD),
+            ],
         }
     }
 
@@ -110,6 +123,13 @@ impl Theme {
                 plain.fg(Color::Indexed(30)),
                 plain.fg(Color::Indexed(127)),
                 plain,
+            ],
+            heat: [
+                plain.fg(Color::Indexed(22)),
+                plain.fg(Color::Indexed(28)),
+                plain.fg(Color::Indexed(130)),
+                plain.fg(Color::Indexed(166)),
+                plain.fg(Color::Indexed(160)).add_modifier(Modifier::BOLD),
             ],
         }
     }
@@ -141,6 +161,13 @@ impl Theme {
                 bold.fg(Color::LightMagenta),
                 bold.fg(Color::LightBlue),
                 bold,
+            ],
+            heat: [
+                plain,
+                bold.fg(Color::LightGreen),
+                bold.fg(Color::LightYellow),
+                bold.fg(Color::LightRed),
+                bold.fg(Color::LightRed),
             ],
         }
     }
@@ -179,6 +206,13 @@ impl Theme {
                 plain.fg(PURPLE),
                 plain.fg(BLUE),
             ],
+            heat: [
+                plain.fg(BLUE),
+                plain.fg(SKY),
+                plain.fg(YELLOW),
+                plain.fg(ORANGE),
+                plain.fg(VERMILLION).add_modifier(Modifier::BOLD),
+            ],
         }
     }
 
@@ -206,6 +240,13 @@ impl Theme {
             band: dimmed,
             bars: bare(self.bars),
             series: self.series.map(bare),
+            heat: [
+                dimmed,
+                Style::new(),
+                Style::new(),
+                Style::new().add_modifier(Modifier::BOLD),
+                Style::new().add_modifier(Modifier::BOLD),
+            ],
         }
     }
 
@@ -218,6 +259,39 @@ impl Theme {
             Outcome::Lost => self.bad,
             Outcome::Refused => self.refused,
         }
+    }
+
+    /// The style of a status class; `None` for what got no answer.
+    pub fn class(&self, class: Option<Class>) -> Style {
+        match class {
+            Some(Class::Informational) => self.dim,
+            Some(Class::Successful) => self.good,
+            Some(Class::Redirection) => self.band,
+            Some(Class::ClientError) => self.warning,
+            Some(Class::ServerError) | None => self.bad,
+        }
+    }
+
+    /// The style of what a connection is doing.
+    pub fn phase(&self, phase: Phase) -> Style {
+        match phase {
+            Phase::InLine => self.warning,
+            Phase::Silent | Phase::Idle | Phase::Closing => self.dim,
+            Phase::Reading => self.band,
+            Phase::Working => self.odd,
+            Phase::Sending => self.good,
+        }
+    }
+
+    /// The style of how long something took: a step for each power of ten from a millisecond to a second.
+    pub fn duration(&self, duration: Duration) -> Style {
+        const STEPS: [Duration; 4] = [
+            Duration::from_millis(1),
+            Duration::from_millis(10),
+            Duration::from_millis(100),
+            Duration::from_secs(1),
+        ];
+        self.heat[STEPS.partition_point(|step| *step <= duration)]
     }
 
     /// The style of the target with that index.
@@ -246,6 +320,44 @@ impl Signs {
             Outcome::Lost => self.0.pick('╳', 'X'),
             Outcome::Refused => self.0.pick('⊘', 'R'),
         }
+    }
+
+    /// The sign of a status class; `None` for what got no answer.
+    pub fn class(self, class: Option<Class>) -> char {
+        match class {
+            Some(Class::Informational) => self.0.pick('○', 'i'),
+            Some(Class::Successful) => self.0.pick('●', 'o'),
+            Some(Class::Redirection) => self.0.pick('◆', '>'),
+            Some(Class::ClientError) => self.0.pick('▲', '!'),
+            Some(Class::ServerError) => self.0.pick('■', 'X'),
+            None => self.0.pick('╳', '-'),
+        }
+    }
+
+    /// The sign of what a connection is doing; laid end to end they make a lane.
+    pub fn phase(self, phase: Phase) -> char {
+        match phase {
+            Phase::InLine => self.0.pick('░', ':'),
+            Phase::Silent => self.0.pick('·', '.'),
+            Phase::Reading => self.0.pick('▒', 'r'),
+            Phase::Working => self.0.pick('▓', 'w'),
+            Phase::Sending => self.0.pick('█', '#'),
+            Phase::Idle => self.0.pick('─', '-'),
+            Phase::Closing => self.0.pick('┄', '='),
+        }
+    }
+
+    /// The end of a lane: as it should be, or not.
+    pub fn lane_end(self, as_it_should: bool) -> char {
+        match as_it_should {
+            true => self.0.pick('┤', '|'),
+            false => self.0.pick('╳', 'X'),
+        }
+    }
+
+    /// A row that was marked by hand.
+    pub fn marked(self) -> char {
+        self.0.pick('★', '*')
     }
 
     pub fn duplicate(self) -> char {

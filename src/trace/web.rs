@@ -95,6 +95,23 @@ pub struct Parts {
     pub referer: Option<Part>,
 }
 
+impl Parts {
+    /// What of them lies in the first `kept` bytes.
+    pub fn within(&self, kept: usize) -> Self {
+        let kept = u32::try_from(kept).unwrap_or(u32::MAX);
+        let cut = |part: &Part| part.start.min(kept)..part.end.min(kept);
+        let field = |part: &Option<Part>| part.as_ref().map(cut).filter(|part| !part.is_empty());
+        Self {
+            method: cut(&self.method),
+            target: cut(&self.target),
+            version: cut(&self.version),
+            head: self.head,
+            user_agent: field(&self.user_agent),
+            referer: field(&self.referer),
+        }
+    }
+}
+
 /// When each step of an exchange was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Timing {

@@ -29,6 +29,38 @@ pub fn time(duration: Duration) -> String {
     }
 }
 
+/// A number of bytes with three significant digits and its unit, in powers of ten: `512 B`, `12.4 kB`, `3.21 MB`.
+pub fn size(bytes: u64) -> String {
+    let value = bytes as f64;
+    let unit = |divisor: f64, name: &str| {
+        let value = value / divisor;
+        let decimals = match value {
+            v if v < 9.995 => 2,
+            v if v < 99.95 => 1,
+            _ => 0,
+        };
+        format!("{value:.decimals$} {name}")
+    };
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..999_500 => unit(1e3, "kB"),
+        999_500..999_500_000 => unit(1e6, "MB"),
+        999_500_000..999_500_000_000 => unit(1e9, "GB"),
+        _ => unit(1e12, "TB"),
+    }
+}
+
+/// How many a second: `0/s`, `0.4/s`, `12/s`, `190k/s`.
+pub fn rate(per_second: f64) -> String {
+    match per_second {
+        r if r <= 0.0 => "0/s".to_owned(),
+        r if r < 9.95 => format!("{r:.1}/s"),
+        r if r < 9_999.5 => format!("{r:.0}/s"),
+        r if r < 99_950.0 => format!("{:.1}k/s", r / 1e3),
+        r => format!("{:.0}k/s", r / 1e3),
+    }
+}
+
 /// A time, or a dash.
 pub fn time_or_nothing(duration: Option<Duration>) -> String {
     duration.map_or_else(|| NOTHING.to_owned(), time)
@@ -317,6 +349,35 @@ mod tests {
         assert_eq!(rtt(Duration::ZERO, step), "< 41 ns");
         assert_eq!(rtt(Duration::from_micros(213), step), "0.213 ms");
         assert_eq!(rtt(Duration::from_millis(1204), step), "1204.0 ms");
+    }
+
+    #[test]
+    fn sizes_and_rates_keep_three_digits_and_a_unit() {
+        let sizes = [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1_000, "1.00 kB"),
+            (12_449, "12.4 kB"),
+            (999_499, "999 kB"),
+            (999_500, "1.00 MB"),
+            (3_210_000_000, "3.21 GB"),
+            (u64::MAX, "18446744 TB"),
+        ];
+        for (bytes, expected) in sizes {
+            assert_eq!(size(bytes), expected);
+        }
+        let rates = [
+            (-1.0, "0/s"),
+            (0.0, "0/s"),
+            (0.44, "0.4/s"),
+            (12.2, "12/s"),
+            (9_999.0, "9999/s"),
+            (12_345.0, "12.3k/s"),
+            (190_300.0, "190k/s"),
+        ];
+        for (per_second, expected) in rates {
+            assert_eq!(rate(per_second), expected);
+        }
     }
 
     #[test]

@@ -23,6 +23,7 @@ use self::model::{MarkKind, PingModel, ServerState, Target, TargetState};
 use self::navigate::Viewport;
 use crate::dashboard::app::{Counters, Effect, Purpose};
 use crate::dashboard::keys::{Action, Context};
+use crate::dashboard::tabs::panel::steps_on;
 use crate::dashboard::widgets::list::{ListState, Order};
 use crate::proto::link::{Leg, LegSettings, LinkSettings, presets};
 use crate::proto::ping::{Mode, Outcome};
@@ -605,10 +606,4 @@ fn leg_mut(link: &mut LinkSettings, leg: Leg) -> &mut LegSettings {
         Leg::Request => &mut link.request,
         Leg::Reply => &mut link.reply,
     }
-}
-
-/// The entry so many steps further on, round and round.
-fn steps_on<T: PartialEq + Copy>(all: &[T], current: T, steps: usize) -> T {
-    let place = all.iter().position(|entry| *entry == current).unwrap_or(0);
-    all[(place + steps) % all.len()]
 }

@@ -16,6 +16,7 @@ pub mod lanes;
 pub mod list;
 pub mod popup;
 pub mod qr;
+pub mod spark;
 pub mod strip;
 pub mod text;
 

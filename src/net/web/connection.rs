@@ -17,7 +17,7 @@ use super::Server;
 use super::answer::{After, Question};
 use super::desk::{Arrival, Desk, Draft, Origin};
 use super::line::Turn;
-use super::live::Live;
+use super::live::{Answered, Live};
 use super::send::{Piece, Progress as Sent, Sending};
 use super::timer::Timer;
 use crate::net::lock::lock;
@@ -153,6 +153,10 @@ impl Connection {
                     let bytes = buffer.filled().len();
                     desk.filled(bytes);
                     return Poll::Ready(Some(result.map(|()| bytes)));
+                }
+                // The runtime takes a new socket for readable until it has been asked once; whoever has sent nothing needs no desk.
+                if let Some(desk) = self.desk.take_if(|desk| desk.is_empty()) {
+                    server.return_desk(desk);
                 }
             }
             were_there = false;
@@ -368,6 +372,7 @@ impl Connection {
             broken_at: None,
             head: answer.head,
             inline: answer.inline,
+            rest: answer.rest.iter().map(Piece::len).sum(),
         });
         if must_flush {
             self.flush(answer.rest).await?;
@@ -529,6 +534,7 @@ impl Connection {
             broken_at: Some(broken_at),
             head: answer.head,
             inline: answer.inline,
+            rest: answer.rest.iter().map(Piece::len).sum(),
         });
         match self.flush(answer.rest).await {
             ControlFlow::Break(cause) => cause,
@@ -538,7 +544,7 @@ impl Connection {
 
     /// Sends what is in the output, and what belongs behind it, and reports the exchanges that are finished with it.
     async fn flush(&mut self, rest: Vec<Piece>) -> ControlFlow<Cause> {
-        let Some(desk) = self.desk.as_deref_mut() else {
+        let Some(desk) = self.desk.as_deref() else {
             return ControlFlow::Continue(());
         };
         if desk.output.is_empty() {
@@ -551,7 +557,13 @@ impl Connection {
             timer: &mut self.timer,
             live: &self.live,
             progress: &mut self.sent,
-            status: desk.drafts.last().map(|draft| draft.status),
+            answered: desk.drafts.last().map(|draft| Answered {
+                number: draft.number,
+                first_byte: draft.arrival.first_byte,
+                bytes: desk.origin(&draft.request),
+                parts: &draft.parts,
+                status: draft.status,
+            }),
             whole: desk.output.len() as u64 + rest.iter().map(Piece::len).sum::<u64>(),
             rate: lock(&self.server.service).rate,
             started: desk
@@ -560,7 +572,6 @@ impl Connection {
                 .map_or(Duration::ZERO, |draft| draft.decided),
         };
         let ending = sending.send(&desk.output, &rest).await;
-        self.bytes_out += self.sent.bytes;
         self.finish(ending, &rest);
         match ending {
             Ending::Complete => ControlFlow::Continue(()),
@@ -571,26 +582,23 @@ impl Connection {
         }
     }
 
-    /// Reports the exchanges whose responses were sent, as far as they were.
+    /// Reports the exchanges whose responses were sent, as far as they were. `rest` is what was sent behind the output, as far as it is known.
     fn finish(&mut self, ending: Ending, rest: &[Piece]) {
         let Some(desk) = self.desk.as_deref_mut() else {
             return;
         };
         let done = self.server.now();
+        let progress = std::mem::take(&mut self.sent);
+        self.bytes_out += progress.bytes;
         let drafts = std::mem::take(&mut desk.drafts);
         let last = drafts.len().saturating_sub(1);
         for (place, draft) in drafts.iter().enumerate() {
-            let inline = (draft.head.len() + draft.inline) as u64;
-            let of_rest: u64 = match place == last {
-                true => rest.iter().map(Piece::len).sum(),
-                false => 0,
-            };
-            let sent = self
-                .sent
+            let whole = (draft.head.len() + draft.inline) as u64 + draft.rest;
+            let sent = progress
                 .bytes
                 .saturating_sub(draft.head.start as u64)
-                .min(inline + of_rest);
-            let ending = match sent == inline + of_rest {
+                .min(whole);
+            let ending = match sent == whole {
                 true => Ending::Complete,
                 false => ending,
             };
@@ -601,7 +609,7 @@ impl Connection {
                 begun: draft.arrival.begun,
                 parsed: draft.parsed,
                 decided: Some(draft.decided),
-                first_byte_out: self.sent.first,
+                first_byte_out: progress.first,
                 done,
             };
             self.server.table.count(|figures| {
@@ -624,7 +632,7 @@ impl Connection {
                         bytes: request[..request.len().min(keep.request)].into(),
                         length: draft.request_length,
                     },
-                    parts: draft.parts.clone(),
+                    parts: draft.parts.within(keep.request),
                     status: Some(draft.status),
                     rule: Some(draft.rule),
                     broken_at: draft.broken_at,
@@ -674,7 +682,7 @@ impl Connection {
                     bytes: bytes[..bytes.len().min(server.keep.request)].into(),
                     length,
                 },
-                parts: parts(desk.parser().head(), bytes),
+                parts: parts(desk.parser().head(), bytes).within(server.keep.request),
                 status: None,
                 rule: None,
                 broken_at: None,
@@ -690,6 +698,11 @@ impl Connection {
     /// make the system reset a connection with unread bytes, and the client would lose the answer.
     async fn close(mut self, cause: Cause) {
         self.cause = cause;
+        if cause == Cause::Stalled {
+            // What it did not take would stay in the system, megabytes for each such client, until that gives up too: a reset frees it. If it fails,
+            // the connection is closed as usual.
+            let _ = self.stream.set_zero_linger();
+        }
         if matches!(
             cause,
             Cause::Client | Cause::Reset | Cause::Incomplete | Cause::Stalled

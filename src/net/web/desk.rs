@@ -45,6 +45,8 @@ pub struct Draft {
     pub head: Range<usize>,
     /// Bytes of content after it.
     pub inline: usize,
+    /// Bytes that are sent behind the output.
+    pub rest: u64,
 }
 
 /// When a request came.

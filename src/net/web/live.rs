@@ -98,17 +98,23 @@ impl Live {
         let mut state = lock(&self.state);
         state.phase = Phase::Working;
         state.since = now;
-        state.parts = parts.clone();
+        state.parts = parts.within(SHOWN);
     }
 
     /// So much of the answer is sent.
-    pub fn sending(&self, now: Duration, status: Option<Status>, sent: u64, to_send: u64) {
+    pub fn sending(&self, now: Duration, answered: Option<&Answered>, sent: u64, to_send: u64) {
+        if let Some(answered) = answered
+            && self.phase() != Phase::Sending
+        {
+            let (number, first_byte) = (answered.number, answered.first_byte);
+            self.working(now, number, first_byte, answered.bytes, answered.parts);
+        }
         let mut state = lock(&self.state);
         if state.phase != Phase::Sending {
             state.phase = Phase::Sending;
             state.since = now;
         }
-        state.status = status;
+        state.status = answered.map(|answered| answered.status);
         state.sent = sent;
         state.to_send = to_send;
     }
@@ -143,6 +149,15 @@ impl Live {
     fn phase(&self) -> Phase {
         lock(&self.state).phase
     }
+}
+
+/// The request whose answer is being sent.
+pub struct Answered<'a> {
+    pub number: u32,
+    pub first_byte: Duration,
+    pub bytes: &'a [u8],
+    pub parts: &'a Parts,
+    pub status: Status,
 }
 
 /// All open connections, and the counters.

@@ -16,11 +16,10 @@ use tokio::io::{AsyncWrite, Interest};
 use tokio::net::TcpStream;
 
 use super::Server;
-use super::live::Live;
+use super::live::{Answered, Live};
 use super::timer::Timer;
 use crate::net::files::{Content, Entity};
 use crate::net::os;
-use crate::proto::http::status::Status;
 use crate::trace::web::Ending;
 
 /// Bytes of a file handed to the system at a time, so that one fast client does not keep the others waiting.
@@ -89,7 +88,8 @@ pub struct Sending<'a> {
     pub timer: &'a mut Timer,
     pub live: &'a Live,
     pub progress: &'a mut Progress,
-    pub status: Option<Status>,
+    /// `None` for an interim answer.
+    pub answered: Option<Answered<'a>>,
     /// Bytes in all.
     pub whole: u64,
     /// Bytes a second at most.
@@ -198,8 +198,9 @@ impl Sending<'_> {
             }
             let until = *until.get_or_insert_with(|| {
                 let now = self.server.now();
+                let answered = self.answered.as_ref();
                 self.live
-                    .sending(now, self.status, self.progress.bytes, self.whole);
+                    .sending(now, answered, self.progress.bytes, self.whole);
                 let until = now + self.server.limits.stall_time;
                 tokio::time::Instant::from_std(self.server.clock.instant(until))
             });
@@ -229,8 +230,9 @@ impl Sending<'_> {
                 return usize::try_from((due - self.progress.bytes).min(step))
                     .unwrap_or(usize::MAX);
             }
+            let answered = self.answered.as_ref();
             self.live
-                .sending(now, self.status, self.progress.bytes, self.whole);
+                .sending(now, answered, self.progress.bytes, self.whole);
             let wait = (self.progress.bytes - due + 1) as f64 / rate.max(1) as f64;
             tokio::time::sleep(Duration::from_secs_f64(wait).max(SLOW_STEP / 2)).await;
         }

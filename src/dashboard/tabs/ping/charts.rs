@@ -13,8 +13,9 @@ use ratatui::widgets::Widget;
 use super::history::{Drawn, LossColumn, Row};
 use super::lists;
 use super::model::{MarkKind, ServerState, Target, TargetState};
-use super::view::{Scene, Title, frame, share, span_text};
+use super::view::{share, span_text};
 use super::{PingTab, Scale, TimeAxis};
+use crate::dashboard::tabs::panel::{Scene, Title, frame};
 use crate::dashboard::widgets::chart::{
     Band, Bars, Mark, Rule, Sample, Series, Strike, TimeChart, YScale, nice_ceiling,
 };

@@ -8,7 +8,7 @@ use ratatui::widgets::Widget;
 use super::PingTab;
 use super::charts::outcome_key;
 use super::history::Row;
-use super::view::Scene;
+use crate::dashboard::tabs::panel::{Scene, pair_line};
 use crate::dashboard::widgets::popup::Popup;
 use crate::proto::link::Leg;
 use crate::proto::ping::Outcome;
@@ -92,15 +92,6 @@ pub fn draw(tab: &PingTab, seq: u64, scene: &Scene, area: Rect, buffer: &mut Buf
         .styles(look.theme.text, look.theme.accent)
         .glyphs(look.glyphs)
         .render(area, buffer);
-}
-
-fn pair_line(label: &str, value: String, scene: &Scene) -> Line<'static> {
-    use crate::dashboard::widgets::text::{Align, fit};
-    let look = scene.look;
-    Line::from(vec![
-        Span::styled(fit(label, 22, Align::Left, look.glyphs), look.theme.dim),
-        Span::styled(value, look.theme.strong),
-    ])
 }
 
 /// Hex and text side by side, as far as the bytes were kept.

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+pub use crate::dashboard::tabs::turn::Turn;
+use crate::dashboard::tabs::turn::{step, turn_millis};
 use crate::proto::link::{
     DEFAULT_QUEUE, Delay, LegSettings, Loss, Probability, Rate, Shape, SpecError, format_duration,
     parse_duration,
@@ -68,13 +70,6 @@ pub enum PaceKind {
     Steady,
 }
 
-/// Which way an arrow turns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
-    Less,
-    More,
-}
-
 const LOSS_STEP_PERCENT: f64 = 5.0;
 const CHANCES_PERCENT: [f64; 10] = [0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 50.0, 75.0, 100.0];
 const DELAYS_MS: [u64; 12] = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000];
@@ -130,20 +125,6 @@ pub fn next_model(loss: &Loss) -> Loss {
 fn turn_chance(chance: Probability, turn: Turn) -> Probability {
     let percent = step(&CHANCES_PERCENT, chance.get() * 100.0, turn);
     Probability::new(percent / 100.0).unwrap_or(chance)
-}
-
-/// The next entry of an ascending table, or the end of it.
-fn step<T: PartialOrd + Copy>(table: &[T], value: T, turn: Turn) -> T {
-    let found = match turn {
-        Turn::More => table.iter().find(|&&entry| entry > value),
-        Turn::Less => table.iter().rev().find(|&&entry| entry < value),
-    };
-    found.copied().unwrap_or(value)
-}
-
-fn turn_millis(table: &[u64], value: Duration, turn: Turn) -> Duration {
-    let micros: Vec<u128> = table.iter().map(|&ms| u128::from(ms) * 1000).collect();
-    Duration::from_micros(step(&micros, value.as_micros(), turn) as u64)
 }
 
 /// Turns a knob of the link.

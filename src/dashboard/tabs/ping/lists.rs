@@ -11,8 +11,8 @@ use ratatui::widgets::{StatefulWidget, Widget};
 
 use super::charts::{self, outcome_key};
 use super::history::Row;
-use super::view::{Scene, Title, frame};
 use super::{LowerView, PingTab};
+use crate::dashboard::tabs::panel::{Scene, Title, frame, list_title, say_in_the_middle};
 use crate::dashboard::widgets::histogram::{Bin, CountScale, Histogram};
 use crate::dashboard::widgets::list::{Column, Rows, Table, Width};
 use crate::dashboard::widgets::strip::strip;
@@ -52,44 +52,8 @@ pub fn say_why_empty(tab: &PingTab, scene: &Scene, inside: Rect, buffer: &mut Bu
     let Some(lines) = charts::idle_message(tab, scene.look.words) else {
         return false;
     };
-    let width = usize::from(inside.width.saturating_sub(2).max(1));
-    let rows: Vec<Line> = lines
-        .iter()
-        .flat_map(|line| text::wrap(&Line::raw(line.as_str()), width))
-        .collect();
-    let top = inside.y + inside.height.saturating_sub(rows.len() as u16) / 2;
-    for (row, y) in rows.iter().zip(top..inside.bottom()) {
-        let line = row.clone().style(scene.look.theme.warning);
-        text::draw_line(
-            buffer,
-            (inside.x + 1, y),
-            inside.width.saturating_sub(2),
-            &line,
-            Align::Center,
-            scene.look.glyphs,
-        );
-    }
+    say_in_the_middle(&lines, scene, inside, buffer);
     true
-}
-
-/// `+12 not shown` and whether the list follows the newest row.
-fn list_title<'a>(
-    mut title: Title<'a>,
-    left_out: u64,
-    following: bool,
-    scene: &Scene<'a>,
-) -> Title<'a> {
-    let words = scene.look.words;
-    if left_out > 0 {
-        title = title.say(
-            words.fill("list.left_out", &[("count", &left_out)]),
-            scene.look.theme.warning,
-        );
-    }
-    if !following {
-        title = title.say(words.t("list.held").into_owned(), scene.look.theme.dim);
-    }
-    title
 }
 
 fn draw_pings(tab: &mut PingTab, focused: bool, scene: &Scene, area: Rect, buffer: &mut Buffer) {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::history::{History, ROLLING, ServerWord};
+use crate::dashboard::tabs::panel::push_bounded;
 use crate::proto::link::LinkSettings;
 use crate::proto::ping::{PingEvent, PingRecord, sequence_of};
 use crate::proto::stats::{Counts, PingStats, Runs, Summary, Window};
@@ -357,11 +358,4 @@ impl Target {
             PingEvent::Finished | PingEvent::Settled { .. } | PingEvent::Unsolicited { .. } => {}
         }
     }
-}
-
-fn push_bounded<T>(ring: &mut VecDeque<T>, value: T, capacity: usize) {
-    if ring.len() == capacity {
-        ring.pop_front();
-    }
-    ring.push_back(value);
 }

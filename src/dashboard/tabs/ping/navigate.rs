@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::knobs::{self, Knob, Turn};
-use super::{LowerView, Panel, PingTab, Scale, charts, leg_of, steps_on};
+use super::{LowerView, Panel, PingTab, Scale, charts, leg_of};
 use crate::dashboard::app::{Effect, Purpose};
 use crate::dashboard::keys::Action;
+use crate::dashboard::tabs::panel::steps_on;
 use crate::dashboard::widgets::list::{ListState, Move, Rows};
 use crate::proto::ping::sequence_of;
 

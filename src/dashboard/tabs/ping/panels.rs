@@ -3,15 +3,14 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Constraint::{Fill, Length};
 use ratatui::layout::{Layout, Rect};
-use ratatui::style::Style;
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
 use super::charts;
 use super::knobs::{self, Knob};
 use super::model::Figures;
-use super::view::{Scene, Title, frame};
 use super::{PingTab, leg_of};
+use crate::dashboard::tabs::panel::{Column, Scene, Title, frame};
 use crate::dashboard::widgets::digits::BigNumber;
 use crate::dashboard::widgets::text::{self, Align};
 use crate::proto::link::{Leg, Loss, Rate, presets};
@@ -20,64 +19,6 @@ use crate::words::phrases;
 
 /// Rows of the link panel with its border.
 pub const LINK_ROWS: u16 = 2 + 1 + Knob::ALL.len() as u16 + 4;
-
-/// Rows of text, drawn top to bottom until the panel is full.
-struct Column<'a, 'b> {
-    scene: &'a Scene<'a>,
-    inside: Rect,
-    y: u16,
-    buffer: &'b mut Buffer,
-}
-
-impl Column<'_, '_> {
-    fn row(&mut self, line: Line) {
-        if self.y < self.inside.bottom() {
-            text::draw_line(
-                self.buffer,
-                (self.inside.x, self.y),
-                self.inside.width,
-                &line,
-                Align::Left,
-                self.scene.look.glyphs,
-            );
-            self.y += 1;
-        }
-    }
-
-    /// A dim label at the left, a value at the right edge.
-    fn pair(&mut self, label: &str, value: &str, style: Style, selected: bool) {
-        let glyphs = self.scene.look.glyphs;
-        let theme = &self.scene.look.theme;
-        let width = usize::from(self.inside.width);
-        let value_width = text::width(value).min(width.saturating_sub(4));
-        let sign = if selected {
-            self.scene.look.signs.selected()
-        } else {
-            ' '
-        };
-        let label = text::fit(
-            label,
-            width.saturating_sub(value_width + 3),
-            Align::Left,
-            glyphs,
-        );
-        let line = Line::from(vec![
-            Span::styled(sign.to_string(), theme.accent),
-            Span::styled(label, if selected { theme.accent } else { theme.dim }),
-            Span::raw(" "),
-            Span::styled(
-                text::fit(value, value_width, Align::Right, glyphs),
-                if selected {
-                    style.patch(theme.selected)
-                } else {
-                    style
-                },
-            ),
-            Span::raw(" "),
-        ]);
-        self.row(line);
-    }
-}
 
 /// Draws the link panel.
 pub fn draw_link(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer: &mut Buffer) {
@@ -90,12 +31,7 @@ pub fn draw_link(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer
     let inside = frame(title, focused, scene, area, buffer);
     let model = tab.shown();
     let leg = leg_of(&model.server.link, tab.leg);
-    let mut column = Column {
-        scene,
-        inside,
-        y: inside.y,
-        buffer,
-    };
+    let mut column = Column::new(scene, inside, buffer);
     let theme = &look.theme;
     // With nothing pinged, the charts have room to say it at length.
     if !model.targets.is_empty() {
@@ -188,12 +124,7 @@ pub fn draw_counts(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buff
     }
     let theme = &look.theme;
     let counts = &figures.counts;
-    let mut column = Column {
-        scene,
-        inside,
-        y: inside.y,
-        buffer,
-    };
+    let mut column = Column::new(scene, inside, buffer);
     let rows = [
         ("count.sent", counts.sent, theme.strong),
         ("count.replied", counts.replied, theme.good),

@@ -7,25 +7,14 @@ use ratatui::layout::Constraint::{Fill, Length};
 use ratatui::layout::{Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Widget};
 
 use super::model::{ServerState, Target, TargetState};
 use super::{LowerView, Panel, PingTab, charts, detail, lists, panels};
 use crate::dashboard::app::{App, Look};
 use crate::dashboard::keys::Context;
-use crate::dashboard::widgets::text::{self, Align};
+use crate::dashboard::tabs::panel::Scene;
 use crate::proto::ping::Outcome;
-use crate::trace::clock::Clock;
 use crate::words::phrases;
-
-/// What a panel needs to draw itself besides the tab.
-pub struct Scene<'a> {
-    pub look: &'a Look,
-    pub clock: &'a Clock,
-    /// The moment at which the view stands.
-    pub now: Duration,
-    pub zoomed: bool,
-}
 
 /// The sections of keys on the help page of this tab.
 pub const HELP_SECTIONS: &[(Context, &str)] = &[
@@ -168,98 +157,6 @@ fn draw_panel(
         Panel::Lower => lists::draw_view(tab, tab.lower, focused, scene, area, buffer),
         Panel::Link => panels::draw_link(tab, focused, scene, area, buffer),
         Panel::Counts => panels::draw_counts(tab, focused, scene, area, buffer),
-    }
-}
-
-/// Draws a panel's border with its title and returns what is inside.
-pub fn frame(title: Title, focused: bool, scene: &Scene, area: Rect, buffer: &mut Buffer) -> Rect {
-    let theme = &scene.look.theme;
-    let border = if focused { theme.accent } else { theme.border };
-    let block = Block::bordered()
-        .border_set(scene.look.signs.border(focused))
-        .border_style(border);
-    let inside = block.inner(area);
-    block.render(area, buffer);
-    let room = area.width.saturating_sub(4);
-    let line = title.fit(room);
-    let width = (text::line_width(&line) as u16).min(room);
-    text::draw_line(
-        buffer,
-        (area.x + 2, area.y),
-        width,
-        &line,
-        Align::Left,
-        scene.look.glyphs,
-    );
-    inside
-}
-
-/// A title with its figures: dim labels, bold values. A figure that does not fit is left out whole.
-pub struct Title<'a> {
-    look: &'a Look,
-    parts: Vec<Vec<Span<'static>>>,
-}
-
-impl<'a> Title<'a> {
-    pub fn new(look: &'a Look, name: String, focused: bool) -> Self {
-        let style = if focused {
-            look.theme.accent
-        } else {
-            look.theme.strong
-        };
-        Self {
-            look,
-            parts: vec![vec![Span::styled(name, style)]],
-        }
-    }
-
-    pub fn figure(mut self, label: &str, value: &str) -> Self {
-        let mut part = vec![Span::styled(format!("  {label}"), self.look.theme.dim)];
-        if !label.is_empty() {
-            part.push(Span::raw(" "));
-        }
-        part.push(Span::styled(value.to_owned(), self.look.theme.strong));
-        self.parts.push(part);
-        self
-    }
-
-    pub fn say(mut self, text: String, style: Style) -> Self {
-        self.parts
-            .push(vec![Span::styled(format!("  {text}"), style)]);
-        self
-    }
-
-    pub fn append(mut self, line: Line<'static>) -> Self {
-        self.parts
-            .push(std::iter::once(Span::raw("  ")).chain(line.spans).collect());
-        self
-    }
-
-    /// Columns that the title takes so far, with the blanks around it.
-    pub fn width(&self) -> usize {
-        2 + self
-            .parts
-            .iter()
-            .map(|part| {
-                part.iter()
-                    .map(|span| text::width(&span.content))
-                    .sum::<usize>()
-            })
-            .sum::<usize>()
-    }
-
-    fn fit(self, room: u16) -> Line<'static> {
-        let mut line = Line::from(" ");
-        for part in self.parts {
-            let part = Line::from(part);
-            if text::line_width(&line) + text::line_width(&part) < usize::from(room)
-                || line.spans.len() == 1
-            {
-                line.spans.extend(part.spans);
-            }
-        }
-        line.push_span(" ");
-        line
     }
 }
 
