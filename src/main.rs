@@ -223,22 +223,25 @@ fn run_serve(settings: &WebSettings, report: serve::Report, words: Words, clock:
     let result = runtime()
         .map_err(Failure::Output)
         .and_then(|runtime| runtime.block_on(serve::run(config, report, words, clock, out)));
+    end_of(result, words)
+}
+
+/// What the end of a command that runs a server says to the shell.
+fn end_of(result: Result<(), Failure>, words: Words) -> u8 {
     match result {
         Ok(()) => DONE,
-        Err(Failure::Start(error)) => cannot_start(&error, words),
+        Err(Failure::Start(error)) => {
+            for line in phrases::start_error(&error, words) {
+                complain(&line);
+            }
+            IN_VAIN
+        }
         Err(Failure::Output(error)) => finish(Err(error)),
         Err(Failure::Socket(error)) => {
             complain(&words.fill("status.server_died", &[("error", &error)]));
             IN_VAIN
         }
     }
-}
-
-fn cannot_start(error: &StartError, words: Words) -> u8 {
-    for line in phrases::start_error(error, words) {
-        complain(&line);
-    }
-    IN_VAIN
 }
 
 /// Everything async runs on this one thread; the labs have threads of their own.
@@ -289,15 +292,7 @@ fn run_echo(
             io::stdout().lock(),
         ))
     });
-    match result {
-        Ok(()) => DONE,
-        Err(Failure::Start(error)) => cannot_start(&error, words),
-        Err(Failure::Output(error)) => finish(Err(error)),
-        Err(Failure::Socket(error)) => {
-            complain(&words.fill("status.server_died", &[("error", &error)]));
-            IN_VAIN
-        }
-    }
+    end_of(result, words)
 }
 
 /// A plain ping has the length of its text; another length asked for besides is a contradiction, and said to be one.

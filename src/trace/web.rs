@@ -100,7 +100,7 @@ impl Parts {
     pub fn within(&self, kept: usize) -> Self {
         let kept = u32::try_from(kept).unwrap_or(u32::MAX);
         let cut = |part: &Part| part.start.min(kept)..part.end.min(kept);
-        let field = |part: &Option<Part>| part.as_ref().map(cut).filter(|part| !part.is_empty());
+        let field = |part: &Option<Part>| part.as_ref().filter(|part| part.start < kept).map(cut);
         Self {
             method: cut(&self.method),
             target: cut(&self.target),

@@ -187,6 +187,9 @@ impl Connection {
         });
         if has_begun {
             self.show_reading(now, now);
+        } else if self.requests > 0 && lock(&self.server.service).mode == Mode::OneAtATime {
+            // Its last answer was begun before the mode was changed, and left it open.
+            return ControlFlow::Break(Cause::OneAtATime);
         }
         let mut deadline = match self.requests {
             0 => self.called.unwrap_or(self.live.opened) + limits.head_time,
@@ -259,7 +262,7 @@ impl Connection {
                 if let Some(came) = came {
                     let at = self.desk().received_at();
                     let length = at.len() as u64;
-                    self.report_unanswered(came, Origin::Input(at), length);
+                    self.report_gone(came, Origin::Input(at), length);
                 }
                 gone(received)
             }
@@ -474,7 +477,7 @@ impl Connection {
                     return ControlFlow::Break(Cause::TooLate);
                 }
                 Received::End | Received::Reset => {
-                    self.report_unanswered(came, Origin::Kept(kept), whole);
+                    self.report_gone(came, Origin::Kept(kept), whole);
                     return ControlFlow::Break(gone(&received));
                 }
             }
@@ -652,46 +655,66 @@ impl Connection {
         desk.drafts.clear();
     }
 
-    /// Reports a request that ended before it could be answered.
-    fn report_unanswered(&mut self, came: Arrival, request: Origin, length: u64) {
-        let server = self.server.clone();
-        let number = self.requests;
-        let done = server.now();
-        let (connection, client, accepted) = (self.live.id, self.live.client, self.live.opened);
+    /// Reports a request that its client gave up before it could be answered.
+    fn report_gone(&mut self, came: Arrival, request: Origin, length: u64) {
+        let keep = self.server.keep.request;
         let desk = self.desk();
-        server
+        let bytes = desk.origin(&request);
+        let request = Kept {
+            bytes: bytes[..bytes.len().min(keep)].into(),
+            length,
+        };
+        let parts = parts(desk.parser().head(), bytes).within(keep);
+        self.report_unanswered(came, request, parts, Ending::ClientGone);
+    }
+
+    /// Reports a request that ended before it could be answered.
+    fn report_unanswered(&self, came: Arrival, request: Kept, parts: Parts, ending: Ending) {
+        self.server
             .table
-            .count(|figures| figures.counts.count(None, Ending::ClientGone));
-        server.tap.push_with(|| {
-            let bytes = desk.origin(&request);
+            .count(|figures| figures.counts.count(None, ending));
+        self.server.tap.push_with(|| {
             Event::Web(WebEvent::Exchange(Box::new(Exchange {
-                connection,
-                number,
-                client,
+                connection: self.live.id,
+                number: self.requests,
+                client: self.live.client,
                 timing: Timing {
-                    accepted,
+                    accepted: self.live.opened,
                     arrived: came.arrived,
                     first_byte: came.first_byte,
                     begun: came.begun,
                     parsed: None,
                     decided: None,
                     first_byte_out: None,
-                    done,
+                    done: self.server.now(),
                 },
-                request: Kept {
-                    bytes: bytes[..bytes.len().min(server.keep.request)].into(),
-                    length,
-                },
-                parts: parts(desk.parser().head(), bytes).within(server.keep.request),
+                request,
+                parts,
                 status: None,
                 rule: None,
                 broken_at: None,
                 response: Kept::default(),
                 response_head: 0,
                 content_sent: 0,
-                ending: Ending::ClientGone,
+                ending,
             })))
         });
+    }
+
+    /// Reports the request that was being read or held back when the task was stopped.
+    fn report_stopped(&mut self) {
+        let state = self.live.snapshot();
+        if self.cause != Cause::Stopped || !matches!(state.phase, Phase::Reading | Phase::Working) {
+            return;
+        }
+        let first_byte = state.first_byte.unwrap_or(state.since);
+        let came = Arrival {
+            arrived: first_byte,
+            first_byte,
+            begun: first_byte,
+        };
+        self.requests = state.requests;
+        self.report_unanswered(came, state.request, state.parts, Ending::Stopped);
     }
 
     /// Closes in steps (RFC 9112 §9.6): says that nothing more will come, then throws away what still arrives for a while. Closing at once would
@@ -731,6 +754,7 @@ impl Drop for Connection {
     fn drop(&mut self) {
         // What was being sent when the task was stopped.
         self.finish(Ending::Stopped, &[]);
+        self.report_stopped();
         if let Some(desk) = self.desk.take() {
             self.server.return_desk(desk);
         }

@@ -125,7 +125,8 @@ impl Live {
         let _ = self.abort.set(task);
     }
 
-    fn snapshot(&self) -> ConnectionState {
+    /// All of it as it is now.
+    pub fn snapshot(&self) -> ConnectionState {
         let state = lock(&self.state);
         ConnectionState {
             connection: self.id,
