@@ -95,6 +95,7 @@ pub mod dashboard {
     pub mod app;
     pub mod effects;
     pub mod keys;
+    mod links;
     pub mod run;
     mod shell;
     pub mod terminal;

@@ -25,7 +25,6 @@ use sockscope::settings::{
     EchoSettings, Environment, PingMode, PingPlan, PingSettings, Place, WebSettings,
 };
 use sockscope::trace::clock::Clock;
-use sockscope::trace::start_error::StartError;
 use sockscope::words::{Words, phrases};
 
 /// Exit codes: what was asked for was done; it was tried in vain; it could not be tried.

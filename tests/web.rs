@@ -4,6 +4,11 @@ mod support;
 
 /// Tests by what they are about.
 mod web {
+    mod endings;
+    mod events;
+    mod limits;
+    mod modes;
+    mod properties;
     mod requests;
     mod resources;
 }

@@ -351,8 +351,9 @@ fn in_force(binding: &Binding, contexts: &[Context]) -> bool {
         return contexts.contains(&binding.context);
     }
     if contexts.contains(&Context::HelpPage) {
+        let lets_go = matches!(binding.action, Action::Help | Action::Quit);
         return contexts.contains(&binding.context)
-            || matches!(binding.action, Action::Help | Action::Quit);
+            || binding.context == Context::Everywhere && lets_go;
     }
     binding.context == Context::Everywhere || contexts.contains(&binding.context)
 }

@@ -13,6 +13,7 @@ use futures_util::StreamExt;
 
 use super::app::{App, Effect, Msg, Setup, Tab};
 use super::effects::{Labs, Shown};
+use super::links;
 use super::tabs::ping::Figures;
 use super::terminal::Screen;
 use crate::proto::ping::PingEvent;
@@ -198,9 +199,16 @@ fn is_visible(msg: &Msg, front: Tab) -> bool {
 }
 
 fn draw(app: &mut App, screen: &mut Screen) -> io::Result<()> {
+    let urls = match screen.shows_links() && app.front == Tab::Web {
+        true => app.web.urls(),
+        false => Vec::new(),
+    };
     screen.draw(|frame| {
         app.area = frame.area();
         frame.render_widget(&mut *app, frame.area());
+        for url in &urls {
+            links::link(frame.buffer_mut(), url);
+        }
         if let Some(cursor) = super::shell::cursor(app, frame.area()) {
             frame.set_cursor_position(cursor);
         }

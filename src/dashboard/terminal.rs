@@ -22,6 +22,8 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Position;
 
+use super::links;
+
 /// Whether this program has the terminal now. The panic hook must know, and a hook knows only statics.
 static BORROWED: AtomicBool = AtomicBool::new(false);
 
@@ -34,6 +36,7 @@ pub struct Screen {
     terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
     /// The terminal no longer shows what was drawn last.
     stale: bool,
+    shows_links: bool,
 }
 
 impl Screen {
@@ -64,6 +67,7 @@ impl Screen {
         Ok(Self {
             terminal: ManuallyDrop::new(terminal),
             stale: false,
+            shows_links: links::are_understood(std::env::var("TERM").ok().as_deref()),
         })
     }
 
@@ -74,6 +78,11 @@ impl Screen {
         } else {
             execute!(io::stdout(), DisableMouseCapture)
         }
+    }
+
+    /// Whether text can be made clickable.
+    pub fn shows_links(&self) -> bool {
+        self.shows_links
     }
 
     /// Puts a text into the clipboard of the terminal, which may be on another machine (OSC 52). A terminal that does not know how, ignores it.

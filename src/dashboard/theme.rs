@@ -337,9 +337,9 @@ impl Signs {
     /// The sign of what a connection is doing; laid end to end they make a lane.
     pub fn phase(self, phase: Phase) -> char {
         match phase {
-            Phase::InLine => self.0.pick('░', ':'),
+            Phase::InLine => self.0.pick('▒', ':'),
             Phase::Silent => self.0.pick('·', '.'),
-            Phase::Reading => self.0.pick('▒', 'r'),
+            Phase::Reading => self.0.pick('░', 'r'),
             Phase::Working => self.0.pick('▓', 'w'),
             Phase::Sending => self.0.pick('█', '#'),
             Phase::Idle => self.0.pick('─', '-'),

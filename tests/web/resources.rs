@@ -227,7 +227,7 @@ fn conditions() {
             none_match,
         ),
         (
-            format!("Range: bytes=999-\r\nIf-Match: \"zz\"\r\n"),
+            "Range: bytes=999-\r\nIf-Match: \"zz\"\r\n".to_owned(),
             match_failed,
         ),
     ];
@@ -437,7 +437,8 @@ fn what_is_no_file_of_the_folder_is_refused_and_never_waited_for() {
         nix::unistd::mkfifo(&path("fifo"), nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
         let _socket = UnixListener::bind(path("socket")).expect("a socket");
         std::fs::write(path("mine"), "mine").expect("a file");
-        std::fs::set_permissions(path("mine"), PermissionsExt::from_mode(0)).expect("it is ours");
+        std::fs::set_permissions(path("mine"), PermissionsExt::from_mode(0o000))
+            .expect("it is ours");
         let may_read = std::fs::read(path("mine")).is_ok();
         assert_eq!(lab.ask(&get("/in.txt")).text(), DIGITS);
         lab.exchange();

@@ -23,7 +23,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ratatui::layout::Position;
+use ratatui::layout::{Position, Rect};
 
 pub use self::model::WebReport;
 pub use self::view::{HELP_SECTIONS, help, render, status_line};
@@ -120,9 +120,11 @@ pub struct WebTab {
     /// The connection that is lit up in the log and the lanes.
     lit: Option<ConnectionId>,
     list: ListState,
-    /// Rows that the log had when it was last drawn.
-    list_height: usize,
+    /// Where the rows of the log stood in the last frame.
+    list_at: Rect,
     lanes: ListState,
+    /// Where the lanes stood in the last frame, and which.
+    lanes_at: (Rect, Vec<ConnectionId>),
     viewport: Viewport,
     knob: Knob,
     /// The innermost last.
@@ -146,8 +148,9 @@ impl WebTab {
             selected: None,
             lit: None,
             list: ListState::new(Order::NewestFirst),
-            list_height: 1,
+            list_at: Rect::ZERO,
             lanes: ListState::new(Order::NewestLast),
+            lanes_at: (Rect::ZERO, Vec::new()),
             viewport: Viewport::default(),
             knob: Knob::Mode,
             popups: Vec::new(),
@@ -193,6 +196,14 @@ impl WebTab {
             return Some(now + BUSY_TICK);
         }
         (self.live.figures.counts.open > 0).then_some(now + OPEN_TICK)
+    }
+
+    /// The URLs of the server's root, for links.
+    pub fn urls(&self) -> Vec<String> {
+        urls::reachable(&self.live.server)
+            .into_iter()
+            .map(urls::url)
+            .collect()
     }
 
     /// Freezes the view as it is, or lets it go on.
@@ -432,13 +443,7 @@ impl WebTab {
         let model = self.shown();
         let bytes = match key {
             RowKey::Done(id) => &model.log.row(id)?.exchange.request.bytes,
-            RowKey::Live(connection) => {
-                let mut live = model.live.iter();
-                &live
-                    .find(|state| state.connection == connection)?
-                    .request
-                    .bytes
-            }
+            RowKey::Live(connection) => &model.live_state(connection)?.request.bytes,
         };
         (!bytes.is_empty()).then_some(bytes)
     }

@@ -76,6 +76,11 @@ impl Lane {
         self.end.map_or(now, |end| end.at)
     }
 
+    /// Whether no request is known of it.
+    pub fn is_unheard(&self) -> bool {
+        self.requests.is_empty()
+    }
+
     /// What it is doing.
     pub fn phase(&self) -> Option<Phase> {
         self.now.map(|now| now.phase)

@@ -1,5 +1,6 @@
 //! Everything about one request: what decided its answer, the raw bytes of both sides with every field explained, and where its time went.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use ratatui::buffer::Buffer;
@@ -10,6 +11,8 @@ use ratatui::widgets::Widget;
 
 use super::fields::{self, Anatomy};
 use super::log::{Row, part};
+use super::model::WebModel;
+use super::table::number_text;
 use super::{RowKey, WebTab, raw};
 use crate::dashboard::keys::Action;
 use crate::dashboard::tabs::panel::{Scene, pair_line, steps_on};
@@ -17,15 +20,16 @@ use crate::dashboard::widgets::popup::Popup;
 use crate::dashboard::widgets::text::{self, Align};
 use crate::proto::http::status::Status;
 use crate::trace::escape::escape_hostile;
-use crate::trace::web::{ConnectionState, Exchange, Message, Timing};
+use crate::trace::web::{Cause, ConnectionState, Exchange, Message, Timing};
 use crate::words::phrases;
 
 /// Columns of a popup's text at most, see [`Popup`].
 const WIDEST: u16 = 100;
 /// Columns of the names of fields and steps.
 const LABEL: usize = 22;
-/// Columns of the bars beside the steps.
+/// Columns of the bars beside the steps, where there is room; and of what stands left of them.
 const BAR: usize = 24;
+const STEP: usize = 56;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Page {
@@ -101,10 +105,7 @@ pub fn draw(tab: &WebTab, detail: &mut Detail, scene: &Scene, area: Rect, buffer
     let (look, words) = (scene.look, scene.look.words);
     let model = tab.shown();
     if let RowKey::Live(connection) = detail.row
-        && !model
-            .live
-            .iter()
-            .any(|state| state.connection == connection)
+        && model.live_state(connection).is_none()
         && let Some(row) = model.log.newest_of(connection)
     {
         detail.row = RowKey::Done(row.id);
@@ -113,27 +114,24 @@ pub fn draw(tab: &WebTab, detail: &mut Detail, scene: &Scene, area: Rect, buffer
     let (name, mut lines) = match detail.row {
         RowKey::Done(id) => match model.log.row(id) {
             Some(row) => (
-                name(row.exchange.connection, row.exchange.number),
-                done_lines(row, detail, width, scene),
+                number_text(row.exchange.connection, row.exchange.number),
+                done_lines(row, model, detail, width, scene),
             ),
             None => (
                 phrases::NOTHING.to_owned(),
                 vec![Line::raw(words.t("web.detail.forgotten"))],
             ),
         },
-        RowKey::Live(connection) => {
-            let mut live = model.live.iter();
-            match live.find(|state| state.connection == connection) {
-                Some(state) => (
-                    name(state.connection, state.requests),
-                    live_lines(state, detail, width, scene),
-                ),
-                None => (
-                    name(connection, 0),
-                    vec![Line::raw(words.t("web.detail.gone"))],
-                ),
-            }
-        }
+        RowKey::Live(connection) => match model.live_state(connection) {
+            Some(state) => (
+                number_text(state.connection, state.requests),
+                live_lines(state, detail, width, scene),
+            ),
+            None => (
+                number_text(connection, 0),
+                vec![Line::raw(words.t("web.detail.gone"))],
+            ),
+        },
     };
     lines.insert(0, tabs_line(detail.page, width, scene));
     let title = words.fill("web.detail.title", &[("name", &name)]);
@@ -142,10 +140,6 @@ pub fn draw(tab: &WebTab, detail: &mut Detail, scene: &Scene, area: Rect, buffer
         .glyphs(look.glyphs);
     detail.scroll = detail.scroll.min(popup.max_scroll(area));
     popup.scroll(detail.scroll).render(area, buffer);
-}
-
-fn name(connection: u64, number: u32) -> String {
-    format!("#{connection}.{number}")
 }
 
 /// The pages side by side; as wide as the popup may be, so that it does not jump when the page is turned.
@@ -167,10 +161,24 @@ fn tabs_line(page: Page, width: u16, scene: &Scene) -> Line<'static> {
     text::fit_line(&line, usize::from(width), Align::Left, look.glyphs)
 }
 
-fn done_lines(row: &Row, detail: &Detail, width: u16, scene: &Scene) -> Vec<Line<'static>> {
+fn done_lines(
+    row: &Row,
+    model: &WebModel,
+    detail: &Detail,
+    width: u16,
+    scene: &Scene,
+) -> Vec<Line<'static>> {
     let exchange = &*row.exchange;
+    let words = scene.look.words;
     match detail.page {
-        Page::Overview => overview(exchange, scene),
+        Page::Overview => match row.unheard {
+            Some(cause) => unheard(exchange, cause, scene),
+            None => overview(exchange, model, width, scene),
+        },
+        Page::Request if exchange.request.length == 0 => vec![Line::styled(
+            words.t("web.detail.no_request"),
+            scene.look.theme.dim,
+        )],
         Page::Request => {
             let mut lines = Vec::new();
             if !row.whole {
@@ -189,7 +197,7 @@ fn done_lines(row: &Row, detail: &Detail, width: u16, scene: &Scene) -> Vec<Line
             lines
         }
         Page::Response if exchange.response.length == 0 => vec![Line::styled(
-            scene.look.words.t("web.detail.no_response"),
+            words.t("web.detail.no_response"),
             scene.look.theme.dim,
         )],
         Page::Response => {
@@ -218,8 +226,35 @@ fn thinned(scene: &Scene) -> Line<'static> {
     )
 }
 
+/// A connection on which nothing was ever asked.
+fn unheard(exchange: &Exchange, cause: Cause, scene: &Scene) -> Vec<Line<'static>> {
+    let words = scene.look.words;
+    let timing = &exchange.timing;
+    let open = timing.done.saturating_sub(timing.accepted);
+    let pair = |key: &str, value: String| pair_line(&words.t(key), value, scene);
+    vec![
+        Line::styled(words.t("web.detail.no_request"), scene.look.theme.strong),
+        Line::default(),
+        pair("web.detail.client", exchange.client.to_string()),
+        pair(
+            "web.step.accepted",
+            scene.clock.time_of_day(timing.accepted),
+        ),
+        pair("web.detail.open_for", phrases::time(open)),
+        pair(
+            "web.detail.closed",
+            phrases::cause(cause, words).into_owned(),
+        ),
+    ]
+}
+
 /// Why this status, who asked, and where the time went.
-fn overview(exchange: &Exchange, scene: &Scene) -> Vec<Line<'static>> {
+fn overview(
+    exchange: &Exchange,
+    model: &WebModel,
+    width: u16,
+    scene: &Scene,
+) -> Vec<Line<'static>> {
     let (look, words) = (scene.look, scene.look.words);
     let theme = &look.theme;
     let class = exchange.status.map(Status::class);
@@ -269,13 +304,25 @@ fn overview(exchange: &Exchange, scene: &Scene) -> Vec<Line<'static>> {
         "web.detail.ending",
         phrases::ending(exchange.ending, words).into_owned(),
     ));
+    let lane = model.connections.lane(exchange.connection);
+    if let Some(cause) = lane.and_then(|lane| lane.end).and_then(|end| end.cause) {
+        let cause = phrases::cause(cause, words).into_owned();
+        lines.push(pair("web.detail.closed", cause));
+    }
     lines.push(Line::default());
-    timing(&exchange.timing, exchange.number, scene, &mut lines);
+    let bar = usize::from(width).saturating_sub(STEP).min(BAR);
+    timing(&exchange.timing, exchange.number, bar, scene, &mut lines);
     lines
 }
 
 /// The steps of a request, each with what it took since the one before, and a bar that makes the longest stand out.
-fn timing(timing: &Timing, number: u32, scene: &Scene, lines: &mut Vec<Line<'static>>) {
+fn timing(
+    timing: &Timing,
+    number: u32,
+    bar_width: usize,
+    scene: &Scene,
+    lines: &mut Vec<Line<'static>>,
+) {
     let (look, words) = (scene.look, scene.look.words);
     let theme = &look.theme;
     let accepted = (number == 1).then_some(timing.accepted);
@@ -314,13 +361,14 @@ fn timing(timing: &Timing, number: u32, scene: &Scene, lines: &mut Vec<Line<'sta
                 format!("{:>11}  ", phrases::time(took)),
                 style,
             ));
-            let bar = bar(
-                before.saturating_sub(begin),
-                took,
-                whole,
-                look.glyphs.pick('━', '='),
+            let glyph = look.glyphs.pick('━', '=');
+            let place = bar(before.saturating_sub(begin), took, whole, bar_width);
+            let text = format!(
+                "{}{}",
+                " ".repeat(place.start),
+                glyph.to_string().repeat(place.len())
             );
-            spans.push(Span::styled(bar, style));
+            spans.push(Span::styled(text, style));
         }
         lines.push(Line::from(spans));
         before = at;
@@ -342,15 +390,15 @@ fn timing(timing: &Timing, number: u32, scene: &Scene, lines: &mut Vec<Line<'sta
     ));
 }
 
-/// A stretch of a whole at its place, at least one column long.
-fn bar(before: Duration, took: Duration, whole: Duration, glyph: char) -> String {
-    if took.is_zero() || whole.is_zero() {
-        return String::new();
+/// The columns of a stretch of a whole that is `width` columns long: one at least, where there are any.
+fn bar(before: Duration, took: Duration, whole: Duration, width: usize) -> Range<usize> {
+    if took.is_zero() || whole.is_zero() || width == 0 {
+        return 0..0;
     }
-    let columns = |part: Duration| (part.as_secs_f64() / whole.as_secs_f64() * BAR as f64).round();
-    let start = (columns(before) as usize).min(BAR - 1);
-    let length = (columns(took) as usize).clamp(1, BAR - start);
-    format!("{}{}", " ".repeat(start), glyph.to_string().repeat(length))
+    let columns =
+        |part: Duration| (part.as_secs_f64() / whole.as_secs_f64() * width as f64).round() as usize;
+    let start = columns(before).min(width - 1);
+    start..start + columns(took).clamp(1, width - start)
 }
 
 /// The raw bytes of a message, and in words what its fields are for.
@@ -456,4 +504,26 @@ fn live_lines(
         )),
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_has_its_place_and_is_never_lost() {
+        let ms = Duration::from_millis;
+        let table = [
+            (0, 50, 100, 10, 0..5),
+            (50, 50, 100, 10, 5..10),
+            (0, 1, 10_000, 10, 0..1),
+            (9_999, 1, 10_000, 10, 9..10),
+            (0, 0, 100, 10, 0..0),
+            (0, 50, 100, 0, 0..0),
+            (0, 0, 0, 10, 0..0),
+        ];
+        for (before, took, whole, width, expected) in table {
+            assert_eq!(bar(ms(before), ms(took), ms(whole), width), expected);
+        }
+    }
 }

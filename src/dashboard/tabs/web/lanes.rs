@@ -74,6 +74,8 @@ pub fn draw(tab: &mut WebTab, focused: bool, scene: &Scene, area: Rect, buffer: 
     {
         *first = served;
     }
+    tab.lanes_at = (inside, shown.clone());
+    let tab = &*tab;
     let lanes: Vec<Lane> = shown
         .iter()
         .filter_map(|connection| lane(tab, *connection, &window, label, scene))
@@ -130,7 +132,7 @@ impl Window {
                 let label = if follows && part == parts {
                     scene.look.words.t("chart.now").into_owned()
                 } else {
-                    format!("-{}", ago_text(before_now))
+                    format!("-{}", ago_text(before_now, tab.viewport.span()))
                 };
                 (self.to - ago, label)
             })
@@ -138,13 +140,18 @@ impl Window {
     }
 }
 
-/// A time before now in the digits that tell two ticks apart.
-fn ago_text(seconds: f64) -> String {
+/// A time before now in as many digits as tell two ticks of a window of that span apart.
+fn ago_text(seconds: f64, span: Duration) -> String {
+    let decimals = match span.as_millis() {
+        ..100 => 3,
+        100..1_000 => 2,
+        _ => 1,
+    };
     match seconds {
         s if s < 1.0 => format!("{:.0} ms", s * 1e3),
         s if s < 60.0 => {
-            let text = format!("{s:.1}");
-            format!("{} s", text.strip_suffix(".0").unwrap_or(&text))
+            let text = format!("{s:.decimals$}");
+            format!("{} s", text.trim_end_matches('0').trim_end_matches('.'))
         }
         s => format!("{}:{:02} min", s as u64 / 60, s as u64 % 60),
     }

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use super::filter::{Filter, Subject};
-use crate::trace::web::{ConnectionId, Exchange, Message, Part};
+use crate::trace::web::{Cause, ConnectionId, Exchange, Message, Part};
 
 /// Requests that are kept.
 pub const ROWS: usize = 5_000;
@@ -24,6 +24,8 @@ pub struct Row {
     pub marked: bool,
     /// Whether the raw bytes are still there as far as the server kept them.
     pub whole: bool,
+    /// Why the connection was closed, where nothing was ever asked on it; the exchange then is an empty one.
+    pub unheard: Option<Cause>,
     pub exchange: Box<Exchange>,
 }
 
@@ -102,7 +104,7 @@ struct Ranked {
 }
 
 impl Log {
-    pub fn push(&mut self, exchange: Box<Exchange>) {
+    pub fn push(&mut self, exchange: Box<Exchange>, unheard: Option<Cause>) {
         if self.rows.len() == ROWS {
             self.forget_oldest();
         }
@@ -111,6 +113,7 @@ impl Log {
             id: self.last_id,
             marked: false,
             whole: true,
+            unheard,
             exchange,
         };
         if self
@@ -344,7 +347,7 @@ mod tests {
     fn the_newest_rows_are_kept_and_known_by_their_ids() {
         let mut log = Log::default();
         for n in 1..=ROWS as u64 + 10 {
-            log.push(exchange(n, 200, 0));
+            log.push(exchange(n, 200, 0), None);
         }
         assert_eq!((log.kept(), log.len()), (ROWS, ROWS));
         assert!(log.row(10).is_none());
@@ -355,7 +358,7 @@ mod tests {
         assert_eq!(log.place_of(Sort::Time, 10), None);
         log.clear();
         assert!(log.is_empty());
-        log.push(exchange(1, 200, 0));
+        log.push(exchange(1, 200, 0), None);
         assert_eq!(log.id_at(Sort::Time, 0), Some(ROWS as u64 + 11));
     }
 
@@ -364,7 +367,7 @@ mod tests {
         const LARGE: usize = 1 << 20;
         let mut log = Log::default();
         for n in 1..=40 {
-            log.push(exchange(n, 200, LARGE));
+            log.push(exchange(n, 200, LARGE), None);
         }
         assert!(log.raw_bytes <= RAW_BYTES, "{}", log.raw_bytes);
         let whole = log.rows.iter().filter(|row| row.whole).count();
@@ -376,7 +379,7 @@ mod tests {
         let counted: usize = log.rows.iter().map(Row::raw_bytes).sum();
         assert_eq!(counted, log.raw_bytes);
         // One that is larger than all there is room for is kept alone.
-        log.push(exchange(41, 200, RAW_BYTES + 1));
+        log.push(exchange(41, 200, RAW_BYTES + 1), None);
         assert_eq!(log.rows.iter().filter(|row| row.whole).count(), 1);
     }
 
@@ -397,12 +400,12 @@ mod tests {
     fn ranks_follow_what_has_changed() {
         let mut log = Log::default();
         for code in [200, 503, 404, 404] {
-            log.push(exchange(1, code, 0));
+            log.push(exchange(1, code, 0), None);
         }
         log.rank(Sort::Status);
         assert_eq!(ids(&log, Sort::Status), [2, 4, 3, 1]);
         assert_eq!(log.place_of(Sort::Status, 3), Some(2));
-        log.push(exchange(1, 500, 0));
+        log.push(exchange(1, 500, 0), None);
         log.rank(Sort::Status);
         assert_eq!(ids(&log, Sort::Status), [2, 5, 4, 3, 1]);
         log.set_filter(Filter::parse("4xx").expect("a filter"));
@@ -421,7 +424,7 @@ mod tests {
             let mut log = Log::default();
             log.set_filter(filter.clone());
             for code in &codes {
-                log.push(exchange(1, *code, 0));
+                log.push(exchange(1, *code, 0), None);
             }
             for id in marks {
                 log.toggle_mark(id);

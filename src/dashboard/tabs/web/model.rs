@@ -9,7 +9,10 @@ use super::log::Log;
 use crate::dashboard::tabs::panel::push_bounded;
 use crate::proto::http::service::Service;
 use crate::trace::start_error::StartError;
-use crate::trace::web::{ConnectionState, Phase, WebEvent, WebFigures};
+use crate::trace::web::{
+    Closed, ConnectionId, ConnectionState, Ending, Exchange, Message, Parts, Phase, Timing,
+    WebEvent, WebFigures,
+};
 
 /// A request or a wait that is younger than this is not shown as going on: it would be gone before anybody has read it.
 const LIVE_FROM: Duration = Duration::from_millis(100);
@@ -104,12 +107,46 @@ impl WebModel {
             } => self.connections.opened(connection, client, at),
             WebEvent::Exchange(exchange) => {
                 self.connections.exchange(&exchange);
-                self.log.push(exchange);
+                self.log.push(exchange, None);
             }
-            WebEvent::Closed(closed) => self.connections.closed(&closed),
+            WebEvent::Closed(closed) => {
+                self.connections.closed(&closed);
+                self.note_unheard(&closed);
+            }
             WebEvent::Changed { to, .. } => self.service = *to,
             WebEvent::Failed { error } => self.server = ServerState::Failed(error),
         }
+    }
+
+    /// A connection on which nothing was ever asked leaves a row of its own in the log, or nobody would see that it was there.
+    fn note_unheard(&mut self, closed: &Closed) {
+        let lane = self.connections.lane(closed.connection);
+        let Some(lane) = lane.filter(|lane| closed.requests == 0 && lane.is_unheard()) else {
+            return;
+        };
+        let exchange = Exchange {
+            connection: closed.connection,
+            number: 0,
+            client: closed.client,
+            timing: Timing {
+                accepted: lane.opened,
+                arrived: lane.opened,
+                first_byte: lane.opened,
+                begun: lane.opened,
+                done: closed.at,
+                ..Timing::default()
+            },
+            request: Message::default(),
+            parts: Parts::default(),
+            status: None,
+            rule: None,
+            broken_at: None,
+            response: Message::default(),
+            response_head: 0,
+            content_sent: 0,
+            ending: Ending::ClientGone,
+        };
+        self.log.push(Box::new(exchange), Some(closed.cause));
     }
 
     /// Takes in what the server told at `now`.
@@ -154,6 +191,15 @@ impl WebModel {
             requests: since(newest.requests, earlier.requests),
             bytes_out: since(newest.bytes_out, earlier.bytes_out),
         }
+    }
+
+    /// What goes on on a connection.
+    pub fn live_state(&self, connection: ConnectionId) -> Option<&ConnectionState> {
+        // Newest first.
+        let place = self
+            .live
+            .binary_search_by(|state| connection.cmp(&state.connection));
+        place.ok().map(|place| &self.live[place])
     }
 
     pub fn has_failed(&self) -> bool {

@@ -172,7 +172,7 @@ impl WebTab {
                 filter.is_none_or(|filter| filter.matches(&super::table::subject(state)))
             })
             .collect();
-        let most = (self.list_height / 2).max(LIVE_ROWS);
+        let most = (usize::from(self.list_at.height) / 2).max(LIVE_ROWS);
         let hidden = match self.sort {
             Sort::Time => passing.len().saturating_sub(most),
             // Ranks are for what is done.
@@ -323,6 +323,11 @@ impl WebTab {
                 id: &id,
             },
         );
+        self.light_lane();
+    }
+
+    /// Lights up the selected lane's connection, and selects its newest row in the log.
+    fn light_lane(&mut self) {
         self.lit = self.lanes.selected();
         if let Some(key) = self.newest_of_lit() {
             self.selected = Some(key);
@@ -384,6 +389,36 @@ impl WebTab {
         }
         if let Some(panel) = view::panel_at(body, zoomed, self, column, row) {
             self.panel = panel;
+        }
+        let place = (column, row).into();
+        let (lanes, shown) = &self.lanes_at;
+        if self.panel == Panel::Log && self.list_at.contains(place) {
+            self.select_row(usize::from(row - self.list_at.y));
+        } else if self.panel == Panel::Lanes
+            && lanes.contains(place)
+            && let Some(connection) = shown.get(usize::from(row - lanes.y))
+        {
+            self.lanes.select(*connection);
+            self.light_lane();
+        }
+    }
+
+    /// Selects the row that stands so many rows below the first on screen.
+    fn select_row(&mut self, below: usize) {
+        let rows = self.row_keys();
+        let mut list = self.list.clone();
+        let id = |number: usize| self.list_id(&rows, number);
+        let height = usize::from(self.list_at.height);
+        let all = Rows {
+            len: self.log_len(&rows),
+            id: &id,
+        };
+        let clicked = list.window(all, height).nth(below);
+        if let Some(number) = clicked {
+            list.select(self.list_id(&rows, number));
+            self.list = list;
+            self.read_selection(&rows);
+            self.light_selected();
         }
     }
 }

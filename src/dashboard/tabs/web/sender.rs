@@ -255,11 +255,9 @@ impl Sender {
         match self.field {
             Field::Presets => self.choose_with(key.code),
             Field::Text => {
-                let before = self.editor.text().len();
-                let had = self.editor.text().to_owned();
-                if self.editor.handle(key)
-                    && (before != self.editor.text().len() || had != self.editor.text())
-                {
+                let before = self.editor.text().to_owned();
+                self.editor.handle(key);
+                if self.editor.text() != before {
                     self.changed();
                 }
             }

@@ -13,8 +13,8 @@ use crate::proto::http::service::{Limits, Mode};
 use crate::trace::escape::escape_hostile;
 use crate::words::{Words, phrases};
 
-/// From this width on two limits stand in a row.
-const TWO_COLUMNS: u16 = 40;
+/// Columns of a limit with its value; as many stand in a row as fit, up to three.
+const LIMIT_WIDTH: u16 = 20;
 /// Rows that are always there: knobs, address, folder, the heading of the limits, and the border.
 const FIXED_ROWS: u16 = Knob::ALL.len() as u16 + 3 + 2;
 const LIMITS: u16 = 10;
@@ -23,13 +23,13 @@ const FORCED_SHOWN: usize = 4;
 
 /// Rows that the panel needs with its border.
 pub fn rows(tab: &WebTab, width: u16) -> u16 {
-    let limits = if width >= TWO_COLUMNS {
-        LIMITS.div_ceil(2)
-    } else {
-        LIMITS
-    };
+    let limits = LIMITS.div_ceil(limits_in_a_row(width));
     let forced = tab.live.service.forced.len().min(FORCED_SHOWN) as u16;
     FIXED_ROWS + limits + forced
+}
+
+fn limits_in_a_row(width: u16) -> u16 {
+    (width / LIMIT_WIDTH).clamp(1, 3)
 }
 
 pub fn draw(tab: &WebTab, focused: bool, scene: &Scene, area: Rect, buffer: &mut Buffer) {
@@ -84,11 +84,7 @@ pub fn draw(tab: &WebTab, focused: bool, scene: &Scene, area: Rect, buffer: &mut
         format!(" {}", words.t("web.server.limits")),
         theme.accent,
     ));
-    let per_row = if inside.width + 2 >= TWO_COLUMNS {
-        2
-    } else {
-        1
-    };
+    let per_row = usize::from(limits_in_a_row(area.width));
     let width = usize::from(inside.width) / per_row;
     for row in limits(&tab.limits, words).chunks(per_row) {
         let mut line = Line::default();

@@ -9,7 +9,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::StatefulWidget;
 
-use super::filter::{Filter, Subject};
+use super::filter::Subject;
 use super::log::{Row, Sort, part};
 use super::model::ServerState;
 use super::{RowKey, WebTab, fields, urls};
@@ -76,6 +76,13 @@ fn columns(width: u16, tab: &WebTab) -> Vec<(Cell, Width)> {
         ServerState::Listening { address, .. } if address.ip().is_loopback() => 6,
         _ => 15,
     };
+    // As wide as the newest row needs it, within reason.
+    let log = &tab.shown().log;
+    let newest = log.id_at(Sort::Time, 0).and_then(|id| log.row(id));
+    let number = newest.map_or(0, |row| {
+        number_text(row.exchange.connection, row.exchange.number).len()
+    });
+    let number = number.clamp(6, 12) as u16;
     let target = (Target, Width::Flex(1));
     match width {
         WIDE.. => vec![
@@ -88,7 +95,7 @@ fn columns(width: u16, tab: &WebTab) -> Vec<(Cell, Width)> {
             fixed(Bytes, 8),
             fixed(Duration, 8),
             fixed(Waited, 8),
-            fixed(Number, 7),
+            fixed(Number, number.max(7)),
         ],
         MIDDLE.. => {
             // Where connections stand in line, how long they do says more than who they are.
@@ -104,7 +111,7 @@ fn columns(width: u16, tab: &WebTab) -> Vec<(Cell, Width)> {
                 fixed(Bytes, 8),
                 fixed(Duration, 8),
                 third,
-                fixed(Number, 6),
+                fixed(Number, number),
             ]
         }
         _ => vec![
@@ -113,7 +120,7 @@ fn columns(width: u16, tab: &WebTab) -> Vec<(Cell, Width)> {
             target,
             fixed(Status, 5),
             fixed(Duration, 8),
-            fixed(Number, 5),
+            fixed(Number, number),
         ],
     }
 }
@@ -135,6 +142,8 @@ struct Shown<'a> {
     connection: ConnectionId,
     number: u32,
     marked: bool,
+    /// Nothing was ever asked.
+    unheard: bool,
 }
 
 impl<'a> Shown<'a> {
@@ -148,6 +157,7 @@ impl<'a> Shown<'a> {
             target
         };
         let note = match exchange.ending {
+            _ if row.unheard.is_some() => row.unheard.map(|cause| phrases::cause(cause, words)),
             Ending::Complete => exchange
                 .rule
                 .filter(|rule| is_worth_saying(*rule, exchange.status))
@@ -169,6 +179,7 @@ impl<'a> Shown<'a> {
             connection: exchange.connection,
             number: exchange.number,
             marked: row.marked,
+            unheard: row.unheard.is_some(),
         }
     }
 
@@ -210,6 +221,7 @@ impl<'a> Shown<'a> {
             connection: state.connection,
             number: state.requests,
             marked: false,
+            unheard: false,
         }
     }
 
@@ -245,11 +257,7 @@ impl<'a> Shown<'a> {
             Cell::Number => {
                 let lit = tab.lit == Some(self.connection);
                 let style = if lit { theme.accent } else { theme.dim };
-                let number = match self.number {
-                    // No request has begun on it.
-                    0 => format!("#{}", self.connection),
-                    number => format!("#{}.{number}", self.connection),
-                };
+                let number = number_text(self.connection, self.number);
                 Line::styled(number, style)
             }
         }
@@ -267,6 +275,7 @@ impl<'a> Shown<'a> {
         if let Some(note) = &self.note {
             let style = match self.phase {
                 Some(phase) => theme.phase(phase),
+                None if self.unheard => theme.dim,
                 None => theme.class(self.status.map(Status::class)),
             };
             line.push_span(Span::styled(format!("{note} "), style));
@@ -281,6 +290,9 @@ impl<'a> Shown<'a> {
         if let (Some(phase), None) = (self.phase, self.status) {
             let sign = look.signs.phase(phase);
             return Line::styled(format!("{sign}{sign}{sign}"), look.theme.phase(phase));
+        }
+        if self.unheard {
+            return Line::styled(phrases::NOTHING, look.theme.dim);
         }
         let class = self.status.map(Status::class);
         let code = self.status.map_or_else(
@@ -327,6 +339,14 @@ fn is_worth_saying(rule: Rule, status: Option<Status>) -> bool {
     is_error && rule != Rule::NotFound
 }
 
+/// A request by its connection and its place on it; 0 where none has begun.
+pub fn number_text(connection: ConnectionId, number: u32) -> String {
+    match number {
+        0 => format!("#{connection}"),
+        number => format!("#{connection}.{number}"),
+    }
+}
+
 /// As much of an address as the column holds: its port, the address, or both.
 fn client_text(client: SocketAddr, width: Width) -> String {
     let room = match width {
@@ -355,7 +375,12 @@ pub fn draw(tab: &mut WebTab, focused: bool, scene: &Scene, area: Rect, buffer: 
         return;
     }
     let table = draw_rule(tab, scene, inside, buffer);
-    tab.list_height = usize::from(table.height.saturating_sub(1));
+    // Under the titles of the columns.
+    tab.list_at = Rect {
+        y: table.y + 1,
+        height: table.height.saturating_sub(1),
+        ..table
+    };
     let rows = tab.row_keys();
     tab.settle_selection(&rows);
     let mut state = tab.list.clone();
@@ -383,7 +408,7 @@ pub fn draw(tab: &mut WebTab, focused: bool, scene: &Scene, area: Rect, buffer: 
                     row.map(|row| Shown::done(row, look.words))
                 }
                 Some(RowKey::Live(connection)) => {
-                    let state = tab.live_rows().find(|state| state.connection == connection);
+                    let state = tab.shown().live_state(connection);
                     state.map(|state| Shown::live(state, scene.now, look.words))
                 }
                 None => None,
@@ -418,18 +443,16 @@ fn title<'a>(tab: &WebTab, focused: bool, scene: &Scene<'a>) -> Title<'a> {
     let theme = &look.theme;
     let model = tab.shown();
     let log = &model.log;
-    let count = match log.filter() {
-        Some(_) => words.fill(
+    let mut title = Title::new(look, words.t("panel.web_log").into_owned(), focused);
+    if let Some(filter) = log.filter() {
+        let count = words.fill(
             "web.log.passing",
             &[("count", &log.len()), ("all", &log.kept())],
-        ),
-        None => log.kept().to_string(),
-    };
-    let mut title =
-        Title::new(look, words.t("panel.web_log").into_owned(), focused).figure("", &count);
-    if let Some(text) = log.filter().map(Filter::text) {
-        let text = escape_hostile(text).into_owned();
-        title = title.say(format!("/{text}"), theme.accent);
+        );
+        let text = escape_hostile(filter.text()).into_owned();
+        title = title
+            .figure("", &count)
+            .say(format!("/{text}"), theme.accent);
     }
     if let Some(key) = sort_key(tab.sort) {
         title = title.say(words.t(key).into_owned(), theme.accent);

@@ -486,7 +486,7 @@ fn one_silent_connection_is_seen_to_keep_all_others_waiting() {
             "one at a time",
             "in line",
             "4.200 s",
-            "░░░░",
+            "▒▒▒▒",
         ] {
             assert!(screen.contains(word), "{word} in {size:?}\n{screen}");
         }
@@ -497,6 +497,71 @@ fn one_silent_connection_is_seen_to_keep_all_others_waiting() {
             "{screen}"
         );
     }
+}
+
+#[test]
+fn a_connection_on_which_nothing_was_asked_leaves_a_row_that_says_why() {
+    let mut bench = Bench::new(Lang::En).listening();
+    queue(&mut bench);
+    bench.report.connections.clear();
+    bench.report.figures.counts.open = 0;
+    let at = bench.now + ms(5_000);
+    let closed = |connection, cause, requests| {
+        WebEvent::Closed(Closed {
+            connection,
+            client: client(connection),
+            at,
+            cause,
+            requests,
+            bytes_in: 0,
+            bytes_out: 0,
+        })
+    };
+    // The report of a request on 51 was left out; so it was heard.
+    bench.events(vec![
+        closed(50, Cause::Silent, 0),
+        closed(51, Cause::OneAtATime, 1),
+    ]);
+    bench.now = at;
+    bench.tell();
+    let screen = bench.screen((120, 36));
+    let log = &bench.app.web.live.log;
+    assert_eq!(log.kept(), 1, "{screen}");
+    bench.press(KeyCode::Enter);
+    let screen = bench.screen((120, 36));
+    for word in ["Nothing was ever asked", "open for", "connection closed"] {
+        assert!(screen.contains(word), "{word} in\n{screen}");
+    }
+}
+
+#[test]
+fn a_click_selects_the_row_or_the_lane_under_it() {
+    use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+    let mut bench = Bench::new(Lang::En).listening();
+    session(&mut bench);
+    let screen = bench.screen((120, 36));
+    let find = |text: &str| {
+        let (row, line) = screen
+            .lines()
+            .enumerate()
+            .find(|(_, line)| line.contains(text))
+            .expect(text);
+        let before = line.split(text).next().unwrap_or_default();
+        (before.chars().count() as u16, row as u16)
+    };
+    let mut click = |(column, row): (u16, u16)| {
+        bench.update(Msg::Mouse(MouseEvent {
+            kind: MouseEventKind::Down(MouseButton::Left),
+            column,
+            row,
+            modifiers: KeyModifiers::NONE,
+        }));
+        bench.app.web.lit
+    };
+    assert_eq!(click(find("/image.png")), Some(17));
+    // The same again: a click does not scroll.
+    assert_eq!(click(find("/image.png")), Some(17));
+    assert_eq!(click(find("#12 ")), Some(12));
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub const HELP_SECTIONS: &[(Context, &str)] = &[
 const WIDE: u16 = 110;
 /// Rows of the counters with their border.
 const COUNTER_ROWS: u16 = 4;
+/// Rows that the log keeps over the server, with its border.
+const LOG_ROWS: u16 = 5;
 
 /// The panels that are seen, with their places.
 fn places(tab: &WebTab, body: Rect, zoomed: bool) -> Vec<(Panel, Rect)> {
@@ -58,7 +60,7 @@ fn places(tab: &WebTab, body: Rect, zoomed: bool) -> Vec<(Panel, Rect)> {
         Under::Lanes => (Panel::Lanes, rest.height * 2 / 5),
         Under::Server => (
             Panel::Server,
-            server::rows(tab, rest.width).min(rest.height * 3 / 5),
+            server::rows(tab, rest.width).min(rest.height.saturating_sub(LOG_ROWS)),
         ),
         Under::Nothing => (Panel::Log, 0),
     };

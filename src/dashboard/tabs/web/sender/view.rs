@@ -18,6 +18,8 @@ use crate::words::{Words, phrases};
 
 /// Rows of target and pace with their border.
 const FORM_ROWS: u16 = 4;
+/// Rows of what is said about the chosen request.
+const ABOUT_ROWS: u16 = 3;
 
 /// Draws the sender; tells where the terminal's cursor belongs.
 pub fn draw(
@@ -28,9 +30,8 @@ pub fn draw(
 ) -> Option<Position> {
     let left_width = (area.width / 2).min(64);
     let [left, right] = area.layout(&Layout::horizontal([Length(left_width), Fill(1)]));
-    let about = 2;
-    let list =
-        (presets().len() as u16 + 1 + about + 2).min(left.height.saturating_sub(FORM_ROWS) * 2 / 5);
+    let whole_list = presets().len() as u16 + 1 + ABOUT_ROWS + 2;
+    let list = whole_list.min(left.height.saturating_sub(FORM_ROWS) / 2);
     let [form, list, text] = left.layout(&Layout::vertical([
         Length(FORM_ROWS),
         Length(list),
@@ -133,7 +134,7 @@ fn draw_presets(sender: &Sender, scene: &Scene, area: Rect, buffer: &mut Buffer)
         &Line::styled(format!(" {about}"), theme.dim),
         usize::from(inside.width.max(1)),
     );
-    let about_rows = (about.len() as u16).min(inside.height / 2);
+    let about_rows = (about.len() as u16).min(ABOUT_ROWS).min(inside.height / 2);
     let [list, under] = inside.layout(&Layout::vertical([Fill(1), Length(about_rows)]));
     let names = std::iter::once(words.t("web.sender.own").into_owned()).chain(
         presets().iter().map(|preset| {
