@@ -79,13 +79,15 @@ fn loss_is_turned_up_while_it_runs() {
 #[test]
 fn digits_and_function_keys_choose_tabs() {
     let mut terminal = pinging();
-    for (key, tab) in [("2", "Web"), ("3", "Mail"), ("4", "Wire")] {
-        terminal.keys_then(key, &format!("{tab}: this lab is not built yet."));
+    let web = " Requests ";
+    let [mail, wire] = ["Mail", "Wire"].map(|tab| format!("{tab}: this lab is not built yet."));
+    for (key, shown) in [("2", web), ("3", &mail), ("4", &wire)] {
+        terminal.keys_then(key, shown);
         assert!(!terminal.text().contains("RTT"));
         terminal.keys_then("1", "RTT  last ");
     }
-    for (key, tab) in [(keys::F2, "Web"), (keys::F3, "Mail"), (keys::F4, "Wire")] {
-        terminal.keys_then(key, &format!("{tab}: this lab is not built yet."));
+    for (key, shown) in [(keys::F2, web), (keys::F3, &mail), (keys::F4, &wire)] {
+        terminal.keys_then(key, shown);
     }
     terminal.keys_then(keys::F1, "RTT  last ");
 }
@@ -161,7 +163,7 @@ fn the_screen_can_begin_in_chinese() {
         (&[], &[("LANG", "zh_CN.UTF-8")]),
         (&[], &[("SOCKSCOPE_LANG", "zh-CN")]),
     ] {
-        let mut all = vec!["--listen", "127.0.0.1:0"];
+        let mut all = vec!["--web-listen", "127.0.0.1:0", "--listen", "127.0.0.1:0"];
         all.extend(arguments);
         let mut terminal = Terminal::start(SIZE, &all, variables);
         terminal.wait_for_text(&["已应答", "3 邮件", "正在 ping"]);
@@ -274,10 +276,7 @@ fn the_mouse_is_off_until_asked_for() {
         mode(screen) != MouseProtocolMode::None
     });
     let column = terminal.rows()[0].find("2 Web").expect("the tab") + 1;
-    terminal.keys_then(
-        &format!("\x1b[<0;{column};1M"),
-        "Web: this lab is not built yet.",
-    );
+    terminal.keys_then(&format!("\x1b[<0;{column};1M"), " Requests ");
     terminal.keys("M");
     terminal.wait_for("no mouse", |screen| mode(screen) == MouseProtocolMode::None);
 }
@@ -382,7 +381,14 @@ fn no_color_is_obeyed() {
     for (value, coloured) in [("1", false), ("", true)] {
         let mut terminal = Terminal::start(
             SIZE,
-            &["--listen", "127.0.0.1:0", "--seed", "42"],
+            &[
+                "--web-listen",
+                "127.0.0.1:0",
+                "--listen",
+                "127.0.0.1:0",
+                "--seed",
+                "42",
+            ],
             &[("NO_COLOR", value)],
         );
         terminal.wait_for("losses", |screen| figure(screen, "lost") >= Some(1));
@@ -455,7 +461,11 @@ fn nothing_is_drawn_while_nothing_happens() {
 fn a_taken_port_leaves_it_running_and_f_takes_another() {
     let holder = UdpSocket::bind("127.0.0.1:0").expect("loopback has free ports");
     let address = holder.local_addr().expect("it is bound").to_string();
-    let mut terminal = Terminal::start(SIZE, &["--listen", &address], &[]);
+    let mut terminal = Terminal::start(
+        SIZE,
+        &["--web-listen", "127.0.0.1:0", "--listen", &address],
+        &[],
+    );
     terminal.wait_for_text(&["echo not running", "F any free port", "R try again"]);
     let said = terminal.text();
     assert!(said.contains(&format!("Port {address} is taken")), "{said}");
@@ -481,7 +491,16 @@ fn a_taken_port_leaves_it_running_and_f_takes_another() {
 fn a_freed_port_is_taken_with_r() {
     let holder = UdpSocket::bind("127.0.0.1:0").expect("loopback has free ports");
     let address = holder.local_addr().expect("it is bound");
-    let mut terminal = Terminal::start(SIZE, &["--listen", &address.to_string()], &[]);
+    let mut terminal = Terminal::start(
+        SIZE,
+        &[
+            "--web-listen",
+            "127.0.0.1:0",
+            "--listen",
+            &address.to_string(),
+        ],
+        &[],
+    );
     terminal.wait_for_text(&["echo not running"]);
     drop(holder);
     terminal.keys_then("R", &format!("● echo :{}", address.port()));
@@ -490,7 +509,11 @@ fn a_freed_port_is_taken_with_r() {
 
 #[test]
 fn a_server_open_to_the_network_is_marked() {
-    let mut terminal = Terminal::start(SIZE, &["--listen", "0.0.0.0:0"], &[]);
+    let mut terminal = Terminal::start(
+        SIZE,
+        &["--web-listen", "127.0.0.1:0", "--listen", "0.0.0.0:0"],
+        &[],
+    );
     terminal.wait_for_text(&["echo open to the network: 0.0.0.0:"]);
     terminal.wait_for("pings", |screen| figure(screen, "replied") >= Some(1));
 }
@@ -556,7 +579,13 @@ fn the_terminal_is_given_back_after_a_panic() {
     for place in ["dashboard", "thread"] {
         let terminal = Terminal::start(
             SIZE,
-            &["--listen", "127.0.0.1:0", "--mouse"],
+            &[
+                "--web-listen",
+                "127.0.0.1:0",
+                "--listen",
+                "127.0.0.1:0",
+                "--mouse",
+            ],
             &[("FORCE_PANIC", place)],
         );
         let ended = terminal.finish();

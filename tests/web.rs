@@ -9,6 +9,8 @@ mod web {
     mod limits;
     mod modes;
     mod properties;
+    mod refusals;
     mod requests;
     mod resources;
+    mod starts;
 }

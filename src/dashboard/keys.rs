@@ -67,6 +67,7 @@ pub enum Action {
     Copy,
     Replay,
     Send,
+    StopSending,
 }
 
 /// Where a binding applies. [`Context::Everywhere`] always does; of the others the application names those in force.
@@ -159,6 +160,7 @@ pub static BINDINGS: &[Binding] = {
         binding(C::Failed, &[char('R')], A::Retry, "R", "key.retry", Some(0)),
         binding(C::Failed, &[char('F')], A::FreePort, "F", "key.free_port", Some(0)),
         binding(C::WebSender, &[key(KeyCode::F(5)), ctrl('s')], A::Send, "F5 ^S", "key.send", Some(0)),
+        binding(C::WebSender, &[ctrl('x')], A::StopSending, "^X", "key.stop_sending", Some(3)),
         binding(C::WebSender, &[key(KeyCode::Tab)], A::NextPanel, "Tab", "key.next_field", Some(2)),
         binding(C::WebSender, &[key(KeyCode::BackTab)], A::PreviousPanel, "Shift-Tab", "key.previous_field", None),
         binding(C::WebSender, &[ctrl('c')], A::Quit, "^C", "key.quit", Some(u8::MAX)),

@@ -54,7 +54,14 @@ pub struct Terminal {
 
 /// Starts the dashboard with an echo server at a free port.
 pub fn dashboard(size: (u16, u16), arguments: &[&str]) -> Terminal {
-    let mut all = vec!["--listen", "127.0.0.1:0", "--seed", "42"];
+    let mut all = vec![
+        "--web-listen",
+        "127.0.0.1:0",
+        "--listen",
+        "127.0.0.1:0",
+        "--seed",
+        "42",
+    ];
     all.extend(arguments);
     Terminal::start(size, &all, &[])
 }

@@ -44,6 +44,20 @@ pub struct Lab {
     pub left_out: u64,
 }
 
+/// A configuration with all defaults, at a free port.
+pub fn config(root: Root) -> WebConfig {
+    WebConfig {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        root,
+        policy: Policy::default(),
+        trace: Trace::Refused,
+        service: Service::default(),
+        limits: Limits::default(),
+        keep: Keep::SCREEN,
+        words: Words::default(),
+    }
+}
+
 /// What a lab is started with, unless a test wants it otherwise.
 pub struct Setup {
     pub config: WebConfig,
@@ -72,16 +86,7 @@ impl Lab {
     pub fn with(change: impl FnOnce(&mut Setup)) -> Self {
         let folder = folder();
         let mut setup = Setup {
-            config: WebConfig {
-                listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-                root: Root::Folder(folder.path().to_owned()),
-                policy: Policy::default(),
-                trace: Trace::Refused,
-                service: Service::default(),
-                limits: Limits::default(),
-                keep: Keep::SCREEN,
-                words: Words::default(),
-            },
+            config: config(Root::Folder(folder.path().to_owned())),
             wall: SystemTime::now(),
             events: 1 << 16,
         };

@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use sockscope::proto::http::rule::Rule;
+use sockscope::proto::http::service::Service;
 use sockscope::trace::web::{Cause, Ending, Phase};
 
 use crate::support::PATIENCE;
@@ -115,6 +116,7 @@ fn a_file_that_shrinks_while_it_is_sent_ends_the_connection() {
     assert_eq!(lab.ask(GET).status, 200);
 }
 
+#[cfg(unix)]
 #[test]
 fn a_file_that_grows_or_vanishes_while_it_is_sent_is_sent_as_announced() {
     let (lab, file) = with_large(Lab::new());
@@ -245,4 +247,61 @@ fn a_refused_client_that_never_stops_sending_is_let_go() {
     let exchange = lab.exchange();
     assert_eq!(exchange.rule, Some(Rule::UnsupportedVersion));
     assert_eq!(lab.closed().cause, Cause::AfterError);
+}
+
+#[test]
+fn a_request_that_is_held_back_is_answered_before_the_end() {
+    let mut lab = Lab::serving(Service {
+        delay: Duration::from_secs(1),
+        ..Service::default()
+    });
+    let mut client = lab.connect();
+    client.send(GET);
+    lab.until_phases(&[Phase::Working]);
+    lab.server.stop(PATIENCE);
+    let response = client.response(GET.as_bytes());
+    assert_eq!(response.text(), DIGITS);
+    assert_eq!(response.field("Connection"), Some("close"));
+    client.assert_closed();
+    assert_eq!(lab.exchange().ending, Ending::Complete);
+    assert_eq!(lab.closed().cause, Cause::Stopped);
+}
+
+#[test]
+fn a_request_that_is_not_answered_before_the_end_is_reported() {
+    let length = "Content-Length: 9";
+    for (request, phase) in [
+        (GET.to_owned(), Phase::Working),
+        ("GET /a.txt HT".to_owned(), Phase::Reading),
+        (
+            format!("GET /a.txt HTTP/1.1\r\nHost: h\r\n{length}\r\n\r\nhalf"),
+            Phase::Reading,
+        ),
+    ] {
+        let mut lab = Lab::serving(Service {
+            // Only what is there as a whole is held back.
+            delay: match phase {
+                Phase::Working => Duration::from_secs(3_600),
+                _ => Duration::ZERO,
+            },
+            ..Service::default()
+        });
+        let mut client = lab.connect();
+        client.send(&request);
+        lab.until("all of it is seen", |lab| {
+            lab.connections()
+                .iter()
+                .any(|state| state.phase == phase && state.request.length == request.len() as u64)
+        });
+        lab.server.stop(Duration::ZERO);
+        let exchange = lab.exchange();
+        assert_eq!((exchange.status, exchange.ending), (None, Ending::Stopped));
+        assert_eq!(&*exchange.request.bytes, request.as_bytes());
+        assert_eq!(exchange.number, 1);
+        let closed = lab.closed();
+        assert_eq!((closed.cause, closed.requests), (Cause::Stopped, 1));
+        assert_eq!(closed.bytes_in, request.len() as u64);
+        let counts = lab.counts();
+        assert_eq!((counts.requests, counts.unanswered), (1, 1));
+    }
 }

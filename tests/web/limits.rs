@@ -9,7 +9,7 @@ use sockscope::trace::web::{Cause, Closed, Ending, WebEvent};
 
 use crate::support::web::{Client, DIGITS, GET, Lab};
 
-const SHORT: Duration = Duration::from_millis(200);
+const SHORT: Duration = Duration::from_millis(400);
 const PACE: Duration = Duration::from_millis(10);
 
 /// Sends a byte now and then, as long as the connection stands, while `meanwhile` goes on.
@@ -188,8 +188,8 @@ fn so_many_connections_at_a_time() {
 #[test]
 fn a_flood_of_connections_is_survived() {
     let mut lab = Lab::limited(|limits| limits.connections = 2);
-    let flood: Vec<Client> = (0..400).map(|_| lab.connect()).collect();
-    lab.until("all are refused", |lab| lab.counts().refused == 398);
+    let flood: Vec<Client> = (0..300).map(|_| lab.connect()).collect();
+    lab.until("all are refused", |lab| lab.counts().refused == 298);
     drop(flood);
     lab.until("all are gone", |lab| lab.connections().is_empty());
     assert_eq!(lab.ask(GET).status, 200);

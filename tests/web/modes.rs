@@ -179,7 +179,7 @@ fn all_at_once_calls_the_whole_line() {
 #[test]
 fn one_at_a_time_begins_when_what_is_going_on_has_ended() {
     const LARGE: u64 = 16 << 20;
-    let lab = Lab::new();
+    let lab = Lab::limited(|limits| limits.idle_time = NEVER);
     let file = File::create(lab.path().join("large")).expect("the folder can be written");
     file.set_len(LARGE).expect("it can grow");
     let mut idle = lab.connect();
@@ -199,8 +199,8 @@ fn one_at_a_time_begins_when_what_is_going_on_has_ended() {
         download.response(request.as_bytes()).content.len() as u64,
         LARGE
     );
-    // It was promised to stay open, so the next one waits until it has ended.
-    drop(download);
+    // Nobody waits for a second request of it.
+    download.assert_closed();
     assert_eq!(waiting.response(GET.as_bytes()).text(), DIGITS);
     waiting.assert_closed();
 }
@@ -269,7 +269,7 @@ fn forced_answers() {
 
 #[test]
 fn a_delay_is_seen_and_holds_up_only_its_own_connection() {
-    let delay = Duration::from_millis(300);
+    let delay = Duration::from_millis(800);
     let mut lab = Lab::serving(Service {
         delay,
         ..Service::default()
@@ -305,7 +305,7 @@ fn a_delay_is_seen_and_holds_up_only_its_own_connection() {
 #[test]
 fn a_rate_is_kept_and_its_progress_seen() {
     const SIZE: u64 = 96 * 1_024;
-    const RATE: u64 = 128 * 1_024;
+    const RATE: u64 = 64 * 1_024;
     let mut lab = Lab::serving(Service {
         rate: Some(RATE),
         ..Service::default()
@@ -314,19 +314,16 @@ fn a_rate_is_kept_and_its_progress_seen() {
     let request = "GET /file HTTP/1.1\r\nHost: h\r\n\r\n";
     let mut client = lab.connect();
     client.send(request);
-    let mut seen = 0;
     lab.until("half is sent", |lab| {
         let states = lab.connections();
         let [state] = states.as_slice() else {
             return false;
         };
-        state.phase == Phase::Sending && state.sent > SIZE / 2 && state.sent < state.to_send
+        state.phase == Phase::Sending
+            && state.sent > SIZE / 2
+            && state.sent < state.to_send
+            && state.to_send > SIZE
     });
-    for state in lab.connections() {
-        assert!(state.to_send > SIZE && state.sent <= state.to_send);
-        seen += state.sent;
-    }
-    assert!(seen > SIZE / 2);
     let response = client.response(request.as_bytes());
     assert_eq!(response.content, vec![b'x'; SIZE as usize]);
     let timing = lab.exchange().timing;

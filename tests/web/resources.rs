@@ -385,6 +385,7 @@ fn a_folder_without_its_slash_is_redirected_to_this_server() {
     assert_eq!((root.status, root.field("Location")), (200, None));
 }
 
+#[cfg(unix)]
 #[test]
 fn a_listing_is_text() {
     let mut lab = Lab::new();

@@ -222,7 +222,9 @@ impl WebTab {
             self.selected = Some(RowKey::Done(row.id));
         }
         let wanted = self.selected.and_then(|key| match key {
-            RowKey::Live(connection) => Some(LIVE | connection),
+            RowKey::Live(connection) if self.sort == Sort::Time => Some(LIVE | connection),
+            // What goes on has no rank.
+            RowKey::Live(_) => None,
             RowKey::Done(id) if self.sort == Sort::Time => Some(id),
             RowKey::Done(id) => {
                 let place = self.shown().log.place_of(self.sort, id)?;

@@ -18,7 +18,7 @@ pub use self::view::draw;
 use self::transcript::Transcript;
 use crate::dashboard::app::Effect;
 use crate::dashboard::keys::Action;
-use crate::dashboard::tabs::panel::{push_bounded, steps_on};
+use crate::dashboard::tabs::panel::steps_on;
 use crate::dashboard::widgets::editor::Editor;
 use crate::proto::http::script::{self, Pace, Preset, presets};
 use crate::settings::Target;
@@ -188,7 +188,7 @@ impl Sender {
 
     /// Whether something is being sent or waited for.
     pub fn is_busy(&self) -> bool {
-        self.open && self.transcripts.back().is_some_and(Transcript::is_going_on)
+        self.open && self.transcripts.iter().any(Transcript::is_going_on)
     }
 
     pub fn take(&mut self, id: SenderId, event: SenderEvent) {
@@ -210,6 +210,13 @@ impl Sender {
                     Vec::new()
                 });
             }
+            Action::StopSending => {
+                let going_on = self.front().filter(|front| front.is_going_on());
+                return going_on
+                    .map(|front| Effect::StopSender { id: front.id })
+                    .into_iter()
+                    .collect();
+            }
             _ => {}
         }
         Vec::new()
@@ -227,18 +234,17 @@ impl Sender {
         })?;
         self.error = None;
         let mut effects = Vec::new();
-        // One at a time is watched; the one before is let go.
-        if let Some(last) = self
-            .transcripts
-            .back_mut()
-            .filter(|last| last.is_going_on())
+        // Several may go on at once: how else would one see who waits for whom. But none goes on unseen.
+        if self.transcripts.len() == TRANSCRIPTS
+            && let Some(oldest) = self.transcripts.pop_front()
+            && oldest.is_going_on()
         {
-            effects.push(Effect::StopSender { id: last.id });
+            effects.push(Effect::StopSender { id: oldest.id });
         }
         let id = self.next_id;
         self.next_id += 1;
-        let transcript = Transcript::new(id, target.clone(), &bytes);
-        push_bounded(&mut self.transcripts, transcript, TRANSCRIPTS);
+        self.transcripts
+            .push_back(Transcript::new(id, target.clone(), &bytes));
         self.back = 0;
         self.scroll = None;
         effects.push(Effect::StartSender {
@@ -262,15 +268,8 @@ impl Sender {
                 }
             }
             Field::Target => {
-                let unchanged = self.editor.text() == self.written();
                 self.target.handle_event(&Input::Key(*key));
-                self.error = None;
-                // A ready-made request names its server; it goes with the target.
-                if let (Origin::Preset(place), true) = (self.origin, unchanged) {
-                    let pace = self.pace;
-                    self.put(Origin::Preset(place));
-                    self.pace = pace;
-                }
+                self.retarget();
             }
             Field::Pace => match key.code {
                 KeyCode::Left | KeyCode::Up => self.turn_pace(PACES.len() - 1),
@@ -287,6 +286,7 @@ impl Sender {
                 for c in text.chars().filter(|c| !c.is_control()) {
                     self.target.handle(tui_input::InputRequest::InsertChar(c));
                 }
+                self.retarget();
             }
             _ => {
                 self.field = Field::Text;
@@ -302,13 +302,13 @@ impl Sender {
         self.error = None;
     }
 
-    /// The ready-made request in force as it would be written now; of one's own text, that.
-    fn written(&self) -> String {
-        match self.origin {
-            Origin::Preset(place) => presets()
-                .get(place)
-                .map_or_else(String::new, |preset| self.script(preset)),
-            Origin::Own => self.editor.text().to_owned(),
+    /// A ready-made request names its server, so it goes with the target.
+    fn retarget(&mut self) {
+        self.error = None;
+        if let Origin::Preset(_) = self.origin {
+            let pace = self.pace;
+            self.put(self.origin);
+            self.pace = pace;
         }
     }
 

@@ -25,6 +25,8 @@ use crate::words::{Words, phrases};
 
 /// Bytes of a request that is no HTTP that a row shows.
 const EXCERPT: usize = 60;
+/// Up to this width a reason stands before the target.
+const SHORT_NOTE: usize = 26;
 /// From these widths on rows have more columns.
 const MIDDLE: u16 = 66;
 const WIDE: u16 = 100;
@@ -271,17 +273,25 @@ impl<'a> Shown<'a> {
             let sign = look.signs.marked();
             line.push_span(Span::styled(format!("{sign} "), theme.accent));
         }
-        // The reason goes first: a target can be as long as its client likes.
-        if let Some(note) = &self.note {
+        let note = self.note.as_ref().map(|note| {
             let style = match self.phase {
                 Some(phase) => theme.phase(phase),
                 None if self.unheard => theme.dim,
                 None => theme.class(self.status.map(Status::class)),
             };
-            line.push_span(Span::styled(format!("{note} "), style));
-        }
+            Span::styled(format!("{note} "), style)
+        });
         let target = escape_hostile(self.target).into_owned();
-        line.push_span(Span::styled(target, theme.strong));
+        let target = Span::styled(format!("{target} "), theme.strong);
+        // A reason of one word goes first: a target can be as long as its client likes.
+        let (first, second) = match note {
+            Some(note) if !self.target.is_empty() && text::width(&note.content) > SHORT_NOTE => {
+                (Some(target), Some(note))
+            }
+            note => (note, Some(target)),
+        };
+        line.spans.extend(first);
+        line.spans.extend(second);
         line
     }
 

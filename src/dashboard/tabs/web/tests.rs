@@ -802,6 +802,52 @@ fn what_was_written_in_the_sender_is_never_lost() {
 }
 
 #[test]
+fn a_silent_connection_stays_open_while_another_request_is_sent() {
+    let mut bench = Bench::new(Lang::En).listening();
+    bench.key('g');
+    let first = bench.press(KeyCode::F(5));
+    assert!(matches!(first[..], [Effect::StartSender { id: 0, .. }]));
+    let second = bench.press(KeyCode::F(5));
+    assert!(
+        matches!(second[..], [Effect::StartSender { id: 1, .. }]),
+        "the first is not stopped: {second:?}"
+    );
+    // What is in front is hung up on request.
+    let control_x = KeyEvent::new(KeyCode::Char('x'), KeyModifiers::CONTROL);
+    let effects = bench.update(Msg::Key(control_x));
+    assert_eq!(effects, [Effect::StopSender { id: 1 }]);
+    // Nothing goes on out of sight.
+    let stopped: Vec<Effect> = (0..16)
+        .flat_map(|_| bench.press(KeyCode::F(5)))
+        .filter(|effect| matches!(effect, Effect::StopSender { .. }))
+        .collect();
+    assert_eq!(stopped, [0, 1].map(|id| Effect::StopSender { id }));
+}
+
+#[test]
+fn a_ready_made_request_goes_with_the_target() {
+    let mut bench = Bench::new(Lang::En).listening();
+    bench.key('g');
+    bench.press(KeyCode::Tab);
+    bench.press(KeyCode::Tab);
+    for _ in 0..SERVER.len() {
+        bench.press(KeyCode::Backspace);
+    }
+    assert_eq!(bench.press(KeyCode::F(5)), [], "nobody to send it to");
+    for c in "a.example".chars() {
+        bench.key(c);
+    }
+    let screen = bench.screen((120, 36));
+    assert!(screen.contains("Host: a.example:6789"), "{screen}");
+    let effects = bench.press(KeyCode::F(5));
+    assert!(
+        matches!(&effects[..], [Effect::StartSender { target, .. }]
+            if target.to_string() == "a.example:6789"),
+        "{effects:?}"
+    );
+}
+
+#[test]
 fn a_text_that_is_no_script_is_not_sent() {
     let mut bench = Bench::new(Lang::En).listening();
     bench.key('g');

@@ -22,6 +22,7 @@ pub const HELP_SECTIONS: &[(Context, &str)] = &[
     (Context::WebLanes, "help.web_lanes_keys"),
     (Context::WebServer, "help.web_server_keys"),
     (Context::WebDetail, "help.web_detail_keys"),
+    (Context::WebUrls, "help.web_urls_keys"),
     (Context::WebSender, "help.web_sender_keys"),
     (Context::Failed, "help.failed_keys"),
 ];
