@@ -32,7 +32,7 @@ use self::live::Table;
 use super::files::{Files, Policy, Root};
 use super::lock::lock;
 use super::os;
-use crate::proto::http::service::{Limits, Service};
+use crate::proto::http::service::{Limits, Mode, Service};
 use crate::trace::clock::Clock;
 use crate::trace::event::Event;
 use crate::trace::start_error::{Reason, StartError, Transport};
@@ -257,7 +257,7 @@ impl WebServer {
         self.address
     }
 
-    /// Changes how it serves from the next request on. A change of the mode also ends the connections on which nothing is going on.
+    /// Changes how it serves from the next request on. One at a time also ends the connections that wait for another request.
     pub fn set_service(&self, service: Service) {
         let (from, to) = {
             let mut current = lock(&self.server.service);
@@ -269,8 +269,10 @@ impl WebServer {
         }
         if from.mode != to.mode {
             self.server.line.set_mode(to.mode);
-            // A kept connection would keep the line waiting for a request that may never come.
-            self.server.table.end(&[Phase::Idle]);
+            if to.mode == Mode::OneAtATime {
+                // A kept connection would keep the line waiting for a request that may never come.
+                self.server.table.end(&[Phase::Idle]);
+            }
         }
         self.server.tap.push(Event::Web(WebEvent::Changed {
             at: self.server.now(),

@@ -101,7 +101,7 @@ impl<'a> RawBytes<'a> {
 
     /// The bytes as text, in lines of at most `width` columns where an escape or wide character fits.
     ///
-    /// CR and LF are shown as `␍` and `␊` (ASCII: `\r` and `\n`), and a line ends after each LF. A line too long goes
+    /// CR and LF are shown as `\r` and `\n`, which every font has and every student writes, and a line ends after each LF. A line too long goes
     /// on in the next one behind `↳` (ASCII: `>`). Whatever else `escape` rewrites, what is not
     /// UTF-8, what has no column of its own, and a character inside which a part or the mark
     /// ends, is shown as escapes.
@@ -116,9 +116,9 @@ impl<'a> RawBytes<'a> {
             let (unit, tail) = rest.split_at(len);
             let style = styles[at];
             match unit {
-                b"\r" => rows.push(at, self.pick("␍", "\\r"), self.sign_style(at, style)),
+                b"\r" => rows.push(at, "\\r", self.sign_style(at, style)),
                 b"\n" => {
-                    rows.push(at, self.pick("␊", "\\n"), self.sign_style(at, style));
+                    rows.push(at, "\\n", self.sign_style(at, style));
                     rows.end_line();
                 }
                 _ => rows.push(at, &self.visible(unit), style),
@@ -355,9 +355,12 @@ mod tests {
     fn every_byte_is_seen() {
         let table: &[(&[u8], &[&str])] = &[
             (b"", &[]),
-            (b"GET / HTTP/1.1\r\n\r\n", &["GET / HTTP/1.1␍␊", "␍␊"]),
+            (
+                b"GET / HTTP/1.1\r\n\r\n",
+                &["GET / HTTP/1.1\\r\\n", "\\r\\n"],
+            ),
             // Line ends that break the rule.
-            (b"a\nb\rc\n", &["a␊", "b␍c␊"]),
+            (b"a\nb\rc\n", &["a\\n", "b\\rc\\n"]),
             ("路径 é".as_bytes(), &["路径 é"]),
             (b"a\tb\0\x1b[31m", &["a\\tb\\x00\\x1b[31m"]),
             (b"\xe4\xb8\xad\xad\xff\xe4\xb8", &["中\\xad\\xff\\xe4\\xb8"]),
@@ -374,7 +377,7 @@ mod tests {
     fn a_long_line_goes_on_behind_a_sign() {
         let bytes = "Host: 例子例子\r\nab\u{202e}c".as_bytes();
         // The escape is broken only because it fits no line.
-        let expected = ["Host: 例", "↳子例子␍", "↳␊", "ab\\u{202", "↳e}c"];
+        let expected = ["Host: 例", "↳子例子", "↳\\r\\n", "ab\\u{202", "↳e}c"];
         assert_eq!(shown(&raw(bytes), 8), expected);
         let numbered = raw(bytes).offsets(Offsets::Shown).glyphs(Glyphs::Ascii);
         let expected = [" 0 Host: 例子例", "15 >子\\r\\n", "20 ab\\u{202e}c"];
@@ -393,8 +396,8 @@ mod tests {
                     "GE".green(),
                     "T ".blue(),
                     "/".into(),
-                    "␍".dim(),
-                    "␊".reversed(),
+                    "\\r".dim(),
+                    "\\n".reversed(),
                 ]),
             ),
             (
@@ -483,8 +486,14 @@ mod tests {
             let mut len = c.len_utf8();
             let hex = |digits: &str| u32::from_str_radix(digits, 16).expect("an escape");
             match (c, rest.get(1..2)) {
-                ('␍', _) => bytes.push(b'\r'),
-                ('␊', _) => bytes.push(b'\n'),
+                ('\\', Some("r")) => {
+                    bytes.push(b'\r');
+                    len = 2;
+                }
+                ('\\', Some("n")) => {
+                    bytes.push(b'\n');
+                    len = 2;
+                }
                 ('\\', Some("t")) => {
                     bytes.push(b'\t');
                     len = 2;
@@ -514,7 +523,7 @@ mod tests {
         ];
         let bytes = proptest::collection::vec(piece, 0..20).prop_map(|pieces| pieces.concat());
         bytes.prop_filter("the signs mean themselves", |bytes| {
-            !bytes.contains(&b'\\') && !String::from_utf8_lossy(bytes).contains(['␍', '␊', '↳'])
+            !bytes.contains(&b'\\') && !String::from_utf8_lossy(bytes).contains('↳')
         })
     }
 

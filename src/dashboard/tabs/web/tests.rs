@@ -685,7 +685,7 @@ fn details_show_the_bytes_the_rule_and_the_times_and_copy_as_curl() {
     }
     bench.press(KeyCode::Right);
     let screen = bench.screen((120, 36));
-    for word in ["GET / HTTP/1.1␊", "Host: x␊", "which site is meant"] {
+    for word in ["GET / HTTP/1.1\\n", "Host: x\\n", "which site is meant"] {
         assert!(screen.contains(word), "{word} in\n{screen}");
     }
     bench.key('h');
@@ -693,7 +693,10 @@ fn details_show_the_bytes_the_rule_and_the_times_and_copy_as_curl() {
     bench.press(KeyCode::Right);
     bench.key('h');
     let screen = bench.screen((120, 36));
-    assert!(screen.contains("HTTP/1.1 400 Bad Request␍␊"), "{screen}");
+    assert!(
+        screen.contains("HTTP/1.1 400 Bad Request\\r\\n"),
+        "{screen}"
+    );
     bench.key('e');
     let screen = bench.screen((120, 36));
     assert!(screen.contains("GET / HTTP/1.1\\n\\"), "{screen}");
@@ -766,7 +769,7 @@ fn the_sender_sends_what_is_written_and_shows_both_sides() {
     });
     let screen = bench.screen((120, 36));
     for word in [
-        "HTTP/1.1 200 OK␊",
+        "HTTP/1.1 200 OK\\n",
         "hello",
         "in 2 pieces",
         "+4.00 ms",
