@@ -67,13 +67,7 @@ pub fn draw(tab: &mut WebTab, focused: bool, scene: &Scene, area: Rect, buffer: 
         },
         usize::from(inside.height.saturating_sub(1)),
     );
-    let mut shown = ids[shown].to_vec();
-    // Whoever is served while others wait stays in sight, however long the line is.
-    if let (Some(served), Some(first)) = (tab.served(), shown.first_mut())
-        && served < *first
-    {
-        *first = served;
-    }
+    let shown = in_sight(tab, &ids, shown);
     tab.lanes_at = (inside, shown.clone());
     let tab = &*tab;
     let lanes: Vec<Lane> = shown
@@ -88,6 +82,29 @@ pub fn draw(tab: &mut WebTab, focused: bool, scene: &Scene, area: Rect, buffer: 
         .axis_style(theme.dim, theme.dim)
         .selected_style(theme.selected)
         .render(inside, buffer);
+}
+
+/// The lanes to be drawn, oldest first: those that the list shows, but whoever does something while it shows newer ones that do nothing any more
+/// takes the place of one of these; and whoever is served while others wait is always there, however long the line is.
+fn in_sight(tab: &WebTab, ids: &[ConnectionId], list: std::ops::Range<usize>) -> Vec<ConnectionId> {
+    let (older, mut shown) = (&ids[..list.start], ids[list.clone()].to_vec());
+    let is_busy = |id: &ConnectionId| {
+        let phase = tab.shown().connections.lane(*id).and_then(Track::phase);
+        phase.is_some_and(|phase| !matches!(phase, Phase::Idle | Phase::Closing))
+    };
+    let served = tab.served();
+    let mut missed: Vec<ConnectionId> = older.iter().copied().filter(is_busy).collect();
+    // With the one served the first to find room.
+    missed.sort_by_key(|id| Some(*id) != served);
+    for id in missed.into_iter().take(shown.len()) {
+        match shown.iter().position(|other| !is_busy(other)) {
+            Some(place) => shown[place] = id,
+            None if Some(id) == served => shown[0] = id,
+            None => break,
+        }
+    }
+    shown.sort_unstable();
+    shown
 }
 
 /// The part of the time line shown, cut at whole multiples of a column: as time goes by the picture moves by whole columns instead of shimmering.
