@@ -4,15 +4,23 @@ mod scene;
 
 use std::hint::black_box;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use sockscope::dashboard::tabs::ping::Figures;
+use sockscope::headless::access_log::{AccessLog, LogFormat};
+use sockscope::net::files::{Files, Found, Hidden, Links, Listing, Policy, Root, Wanted};
+use sockscope::proto::http::request::{self, Limits, Parser};
+use sockscope::proto::http::rule::Rule;
+use sockscope::proto::http::status::Status;
 use sockscope::proto::link::{Link, LinkSettings, SpecError};
 use sockscope::proto::ping::{Mode, Plan, Session, Text};
 use sockscope::proto::stats::{PingStats, Reply};
+use sockscope::trace::clock::Clock;
 use sockscope::trace::event::{EchoDatagram, EchoEvent, Event, Excerpt, Ruling};
 use sockscope::trace::tap::Tap;
+use sockscope::trace::web::{Ending, Exchange, Message, Parts, Timing};
 
 use scene::{MANY, Scene};
 
@@ -20,6 +28,24 @@ use scene::{MANY, Scene};
 const BYTES: usize = 32;
 /// Datagrams that the echo server reports together.
 const BATCH: usize = 32;
+
+/// A request as load generators send it.
+const SHORT_HEAD: &[u8] = b"GET /HelloWorld.html HTTP/1.1\r\nHost: a\r\n\r\n";
+/// A request as a browser sends it.
+const BROWSER_HEAD: &[u8] = b"GET /HelloWorld.html HTTP/1.1\r\n\
+Host: 127.0.0.1:6789\r\n\
+User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n\
+Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n\
+Accept-Language: en-US,en;q=0.5\r\n\
+Accept-Encoding: gzip, deflate, br, zstd\r\n\
+Connection: keep-alive\r\n\
+Upgrade-Insecure-Requests: 1\r\n\
+Sec-Fetch-Dest: document\r\n\
+Sec-Fetch-Mode: navigate\r\n\
+Sec-Fetch-Site: none\r\n\
+Sec-Fetch-User: ?1\r\n\
+If-None-Match: \"18c2f0a1b3d4e5f6-2a0\"\r\n\
+Priority: u=0, i\r\n\r\n";
 
 fn every_impairment() -> Result<LinkSettings, SpecError> {
     let mut link = LinkSettings::transparent();
@@ -172,6 +198,96 @@ fn tap(c: &mut Criterion) {
     });
 }
 
+fn requests(c: &mut Criterion) {
+    let mut group = c.benchmark_group("a request's head is read");
+    for (name, head) in [("short", SHORT_HEAD), ("of a browser", BROWSER_HEAD)] {
+        group.throughput(Throughput::Bytes(head.len() as u64));
+        let mut parser = Parser::new(Limits::default());
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                parser.reset();
+                let progress = parser.parse(black_box(head));
+                (progress, request::Message::of(parser.head(), head))
+            })
+        });
+    }
+}
+
+fn access_log(c: &mut Criterion) {
+    let mut group = c.benchmark_group("a request is logged");
+    let at = Duration::from_micros;
+    let mut exchange = Exchange {
+        connection: 12,
+        number: 3,
+        client: SocketAddr::from(([127, 0, 0, 1], 40_000)),
+        timing: Timing {
+            accepted: at(10),
+            arrived: at(100),
+            first_byte: at(100),
+            begun: at(100),
+            parsed: Some(at(101)),
+            decided: Some(at(102)),
+            first_byte_out: Some(at(105)),
+            done: at(105),
+        },
+        request: Message {
+            bytes: BROWSER_HEAD.into(),
+            length: BROWSER_HEAD.len() as u64,
+        },
+        parts: Parts {
+            method: 0..3,
+            target: 4..20,
+            version: 21..29,
+            head: BROWSER_HEAD.len(),
+            user_agent: Some(65..135),
+            referer: None,
+        },
+        status: Some(Status::OK),
+        rule: Some(Rule::Found),
+        broken_at: None,
+        response: Message::default(),
+        response_head: 250,
+        content_sent: 672,
+        ending: Ending::Complete,
+    };
+    for format in LogFormat::ALL {
+        let clock = Clock::new(Instant::now(), SystemTime::now());
+        let mut log = AccessLog::new(format, clock);
+        let mut lines = Vec::new();
+        group.bench_function(format.name(), |b| {
+            b.iter(|| {
+                lines.clear();
+                // As many requests as fit into a second share its text.
+                exchange.timing.arrived += at(5);
+                log.request(black_box(&exchange), &mut lines);
+            })
+        });
+    }
+}
+
+/// A file of this repository that has been asked for before.
+fn file_cache(c: &mut Criterion) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/www");
+    let policy = Policy {
+        hidden: Hidden::Refused,
+        links: Links::Inside,
+        listing: Listing::On,
+    };
+    let mut files = Files::open(&Root::Folder(folder), policy).expect("the folder is here");
+    let raw = b"/HelloWorld.html";
+    let wanted = Wanted {
+        raw,
+        segments: &["HelloWorld.html"],
+        ends_with_slash: false,
+        codings: &[],
+    };
+    let found = files.find(&wanted, Instant::now(), SystemTime::now());
+    assert!(matches!(found, Ok(Found::File(_))), "{found:?}");
+    c.bench_function("a file is looked up in the cache", |b| {
+        b.iter(|| files.lookup(black_box(raw), &[], Instant::now()))
+    });
+}
+
 fn frame(c: &mut Criterion) {
     let mut group = c.benchmark_group("frame 200x60");
     let mut scene = Scene::new(MANY);
@@ -197,5 +313,7 @@ fn frame(c: &mut Criterion) {
     });
 }
 
-criterion_group!(functions, link, session, stats, tap, frame);
+criterion_group!(
+    functions, link, session, stats, tap, requests, access_log, file_cache, frame
+);
 criterion_main!(functions);

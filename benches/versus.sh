@@ -1,17 +1,21 @@
 #!/usr/bin/env bash
 # Side-by-side runs of this program and its peers, in one run, with each target and whether it was met.
 #   benches/versus.sh udp [echo|pinger|delay|dashboard]...
+#   benches/versus.sh web [small|large|idle|memory|dashboard]... [--requests N]
 # A peer that is not installed is skipped, and said so. A missed target fails nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-case "${1:-}" in
-udp)
+lab=${1:-}
+case "$lab" in
+udp | web)
     shift
-    exec cargo bench --quiet --bench udp -- "$@"
+    # Debian keeps servers where only root looks for programs.
+    PATH=$PATH:/usr/sbin
+    exec cargo bench --quiet --bench "$lab" -- "$@"
     ;;
 *)
-    echo "usage: benches/versus.sh udp [echo|pinger|delay|dashboard]..." >&2
+    sed -n 's/^#   /usage: /p' "$0" >&2
     exit 2
     ;;
 esac

@@ -1,12 +1,12 @@
 //! The dashboard as a program: how soon it shows a full screen, and what it takes while it runs.
 
-use std::fs;
 use std::time::{Duration, Instant};
 
 use super::echo::flood;
-use super::report::{Outcome, Report, median, quantile};
 use super::scene::{self, Scene};
 use super::screen::Dashboard;
+use super::support::process::{cpu_seconds, resident_mib};
+use super::support::report::{Outcome, Report, median, quantile};
 
 const STARTS: usize = 21;
 const FIRST_SCREEN_MS: f64 = 30.0;
@@ -141,27 +141,4 @@ fn memory(report: &mut Report) -> Outcome<()> {
         ),
     );
     Ok(())
-}
-
-/// User and system time of all threads (proc_pid_stat(5), fields 14 and 15, in ticks of 10 ms).
-fn cpu_seconds(process: u32) -> Outcome<f64> {
-    const TICKS: f64 = 100.0;
-    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The second field is a name in parentheses, which may hold anything.
-    let (_, fields) = stat.rsplit_once(')').ok_or("no name in stat")?;
-    let fields: Vec<&str> = fields.split_whitespace().collect();
-    let (user, system) = (fields.get(11), fields.get(12));
-    let ticks =
-        |field: Option<&&str>| -> Outcome<f64> { Ok(field.ok_or("stat is short")?.parse()?) };
-    Ok((ticks(user)? + ticks(system)?) / TICKS)
-}
-
-fn resident_mib(process: u32) -> Outcome<f64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .ok_or("no VmRSS")?;
-    let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
-    Ok(kib / 1024.0)
 }

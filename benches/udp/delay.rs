@@ -4,7 +4,7 @@ use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
 use super::peers::Server;
-use super::report::{Outcome, Report, median, quantile};
+use super::support::report::{Outcome, Report, median, quantile};
 
 const DELAYS_MS: [u64; 3] = [5, 20, 100];
 const DATAGRAMS: u32 = 500;

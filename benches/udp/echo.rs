@@ -3,9 +3,10 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use super::peers::{self, Server};
-use super::report::{Outcome, Report, median, quantile};
+use super::peers::Server;
 use super::screen::Dashboard;
+use super::support::process::is_installed;
+use super::support::report::{Outcome, Report, median, quantile};
 
 const ROUNDS: usize = 11;
 /// How long one peer runs in one round.
@@ -53,13 +54,13 @@ fn peers(report: &mut Report) -> Outcome<Vec<Peer>> {
             },
         },
     ];
-    if peers::is_installed("python3") {
+    if is_installed("python3") {
         peers.push(Peer::server("python3 recvfrom/sendto", Server::python()?));
     } else {
         report.say("python3: skipped: not installed");
     }
     for other in ["iperf3", "irtt", "sockperf", "netperf"] {
-        if !peers::is_installed(other) {
+        if !is_installed(other) {
             report.say(&format!("{other}: skipped: not installed"));
         }
     }

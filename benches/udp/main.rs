@@ -9,15 +9,16 @@ mod delay;
 mod echo;
 mod peers;
 mod pinger;
-mod report;
 #[path = "../scene/mod.rs"]
 mod scene;
 mod screen;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::env;
 use std::process::ExitCode;
 
-use report::{Outcome, Report};
+use support::report::{self, Outcome, Report};
 
 type Section = fn(&mut Report) -> Outcome<()>;
 

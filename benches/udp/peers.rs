@@ -14,7 +14,7 @@ use sockscope::trace::clock::Clock;
 use sockscope::trace::event::{Event, PingerEvent};
 use sockscope::trace::tap::Tap;
 
-use super::report::{Outcome, median, micros};
+use super::support::report::{Outcome, median};
 
 /// The program under test, built as it is released.
 pub const SOCKSCOPE: &str = env!("CARGO_BIN_EXE_sockscope");
@@ -86,15 +86,8 @@ impl Server {
     }
 }
 
-/// Whether a program can be started.
-pub fn is_installed(program: &str) -> bool {
-    let version = Command::new(program)
-        .arg("--version")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    version.is_ok()
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
 }
 
 /// Plays one of the peers.

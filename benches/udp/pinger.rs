@@ -5,7 +5,7 @@ use std::fs::File;
 use std::process::{Command, Stdio};
 
 use super::peers::{SOCKSCOPE, Server};
-use super::report::{Outcome, Report, median};
+use super::support::report::{Outcome, Report, median};
 
 /// Time between pings in milliseconds (0: each as soon as the last is answered), pings a round, rounds.
 const PACES: [(u64, usize, usize); 4] = [(0, 5_000, 9), (1, 500, 9), (5, 200, 9), (100, 20, 7)];

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 use super::peers::SOCKSCOPE;
-use super::report::Outcome;
+use super::support::report::Outcome;
 
 /// How long a start may take before it counts as failed.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -277,7 +277,7 @@ impl Theme {
         match phase {
             Phase::InLine => self.warning,
             Phase::Silent | Phase::Idle | Phase::Closing => self.dim,
-            Phase::Reading => self.band,
+            Phase::Reading => self.series[1],
             Phase::Working => self.odd,
             Phase::Sending => self.good,
         }

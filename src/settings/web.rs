@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use super::Problem;
 use super::table::items;
-use crate::proto::http::service::{Forced, Limits, Mode, Service};
-use crate::proto::http::status::Status;
+use crate::proto::http::service::{self, Forced, Limits, MOST_FORCED, Mode, Service};
 use crate::proto::link::parse_duration;
 
 /// The word for the pages that the program brings along.
@@ -16,9 +15,6 @@ pub(super) const BUILT_IN: &str = "built-in";
 
 /// The word for nothing at all.
 pub(super) const NONE: &str = "none";
-
-/// Most paths with a forced status: every request goes through the list.
-const MOST_FORCED: usize = 64;
 
 /// A gibibyte.
 const GIB: u64 = 1 << 30;
@@ -88,9 +84,9 @@ pub(super) fn parse_forced(text: &str) -> Result<Vec<Forced>, Problem> {
         return Ok(all);
     }
     for item in items(text) {
-        let forced = parse_one_forced(item).ok_or(Problem::NotAllowed)?;
-        all.retain(|earlier| earlier.path != forced.path);
-        all.push(forced);
+        Forced::parse(item)
+            .ok_or(Problem::NotAllowed)?
+            .add_to(&mut all);
     }
     if all.is_empty() || all.len() > MOST_FORCED {
         return Err(Problem::NotAllowed);
@@ -98,33 +94,9 @@ pub(super) fn parse_forced(text: &str) -> Result<Vec<Forced>, Problem> {
     Ok(all)
 }
 
-/// A path as it stands in a request, and a final status: an interim one (1xx) is no answer.
-fn parse_one_forced(text: &str) -> Option<Forced> {
-    let (path, code) = text.rsplit_once('=')?;
-    let in_a_request = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#');
-    if !path.starts_with('/') || !path.bytes().all(in_a_request) {
-        return None;
-    }
-    // `parse` would take a sign.
-    let digits = code.bytes().all(|byte| byte.is_ascii_digit());
-    let code = code.parse().ok().filter(|code| digits && *code >= 200)?;
-    Some(Forced {
-        path: path.to_owned(),
-        status: Status::new(code)?,
-    })
-}
-
-/// A number of bytes: digits, and `k`, `M` or `G` for 1,024 of the unit before.
+/// A number of bytes within bounds.
 pub(super) fn parse_bytes(text: &str, least: u64, most: u64) -> Result<u64, Problem> {
-    let (digits, unit) = match text.as_bytes().last() {
-        Some(b'k' | b'K') => (&text[..text.len() - 1], 1 << 10),
-        Some(b'm' | b'M') => (&text[..text.len() - 1], 1 << 20),
-        Some(b'g' | b'G') => (&text[..text.len() - 1], GIB),
-        _ => (text, 1),
-    };
-    let number = parse_whole(digits)?;
-    number
-        .checked_mul(unit)
+    service::parse_bytes(text)
         .filter(|bytes| (least..=most).contains(bytes))
         .ok_or(Problem::NotAllowed)
 }
@@ -156,6 +128,7 @@ fn parse_whole(text: &str) -> Result<u64, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::http::status::Status;
     use crate::settings::Settings;
 
     #[test]

@@ -328,6 +328,7 @@ impl WebTab {
             Action::NextView => self.next_view(),
             Action::ZoomIn => self.zoom_time(Turn::Less),
             Action::ZoomOut => self.zoom_time(Turn::More),
+            Action::FitTime => self.fit_time(),
             Action::OpenSender => {
                 self.sender.open = true;
                 Vec::new()

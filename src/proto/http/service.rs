@@ -43,12 +43,78 @@ pub struct Service {
     pub forced: Vec<Forced>,
 }
 
-/// A path that gets a status whatever is there.
+/// Most paths with a forced status: every request goes through the list.
+pub const MOST_FORCED: usize = 64;
+
+/// A path that gets a status whatever is there. Written `/busy=503`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Forced {
     /// As it stands in the request, without the query.
     pub path: String,
     pub status: Status,
+}
+
+impl Forced {
+    /// Reads a path as it stands in a request, and a final status: an interim one (1xx) is no answer.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (path, code) = text.rsplit_once('=')?;
+        let in_a_request = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#');
+        if !path.starts_with('/') || !path.bytes().all(in_a_request) {
+            return None;
+        }
+        let code = whole(code)?.try_into().ok().filter(|code| *code >= 200)?;
+        Some(Self {
+            path: path.to_owned(),
+            status: Status::new(code)?,
+        })
+    }
+
+    /// Adds it to a list, in the place of an earlier word about the same path.
+    pub fn add_to(self, all: &mut Vec<Self>) {
+        all.retain(|earlier| earlier.path != self.path);
+        all.push(self);
+    }
+}
+
+impl std::fmt::Display for Forced {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}={}", self.path, self.status.code())
+    }
+}
+
+/// The units of a number of bytes, each 1,024 of the one before, the largest first.
+const UNITS: [(char, u64); 3] = [('G', 1 << 30), ('M', 1 << 20), ('k', 1 << 10)];
+
+/// Reads a number of bytes: digits, and `k`, `M` or `G`.
+pub fn parse_bytes(text: &str) -> Option<u64> {
+    let unit = UNITS.into_iter().find(|(letter, _)| {
+        text.ends_with([
+            *letter,
+            letter.to_ascii_lowercase(),
+            letter.to_ascii_uppercase(),
+        ])
+    });
+    match unit {
+        Some((_, bytes)) => whole(&text[..text.len() - 1])?.checked_mul(bytes),
+        None => whole(text),
+    }
+}
+
+/// A number of bytes as short as it can be told exactly, as [`parse_bytes`] reads it.
+pub fn format_bytes(bytes: u64) -> String {
+    let unit = UNITS
+        .into_iter()
+        .find(|(_, unit)| bytes >= *unit && bytes.is_multiple_of(*unit));
+    match unit {
+        Some((letter, unit)) => format!("{}{letter}", bytes / unit),
+        None => bytes.to_string(),
+    }
+}
+
+/// Digits and nothing else; `parse` would take a sign.
+fn whole(text: &str) -> Option<u64> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| digits)
 }
 
 impl Service {
@@ -106,6 +172,49 @@ impl Default for Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_are_written_with_units_of_1024() {
+        for (text, bytes) in [
+            ("1500", 1_500),
+            ("64k", 65_536),
+            ("1M", 1 << 20),
+            ("3G", 3 << 30),
+        ] {
+            assert_eq!(parse_bytes(text), Some(bytes), "{text}");
+            assert_eq!(format_bytes(bytes), text);
+        }
+        assert_eq!(parse_bytes("2K"), Some(2_048));
+        assert_eq!(parse_bytes("2g"), Some(2 << 30));
+        for bad in [
+            "",
+            "k",
+            "+1",
+            "-1",
+            "1.5k",
+            "1kk",
+            "99999999999999999999",
+            "18446744073709551615k",
+        ] {
+            assert_eq!(parse_bytes(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn forced_paths_read_as_they_are_written() {
+        let forced = Forced::parse("/a=b=418").unwrap();
+        assert_eq!(
+            (forced.path.as_str(), forced.status),
+            ("/a=b", Status::TEAPOT)
+        );
+        assert_eq!(forced.to_string(), "/a=b=418");
+        for bad in [
+            "", "/a", "/a=", "a=404", "/a=99", "/a=100", "/a=600", "/a=+404", "/a b=404",
+            "/a?b=404",
+        ] {
+            assert_eq!(Forced::parse(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn a_forced_path_is_the_whole_path() {

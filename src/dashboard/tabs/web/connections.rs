@@ -16,6 +16,9 @@ const LANES: usize = 512;
 /// Requests kept of each connection.
 const REQUESTS: usize = 128;
 
+/// Requests with a longer pause between them do not belong together: a browser asks for the parts of a page at once, a person clicks later.
+const PAUSE: Duration = Duration::from_millis(500);
+
 /// One connection on the time line.
 #[derive(Debug, Clone)]
 pub struct Lane {
@@ -218,6 +221,38 @@ impl Connections {
             .lanes
             .binary_search_by_key(&connection, |lane| lane.connection);
         place.ok().map(|place| &self.lanes[place])
+    }
+
+    /// From when to when the requests went on that came together with the last one on this connection, or with the last one of all: those with no
+    /// longer pause than [`PAUSE`] between them.
+    pub fn burst(&self, connection: Option<ConnectionId>) -> Option<(Duration, Duration)> {
+        let span = |request: &Request| (request.timing.arrived, request.timing.done);
+        let (mut from, mut to) = match connection.and_then(|id| self.lane(id)) {
+            Some(lane) => lane.requests.back().map(span),
+            None => {
+                let last = self.lanes.iter().filter_map(|lane| lane.requests.back());
+                last.map(span).max_by_key(|(_, done)| *done)
+            }
+        }?;
+        let mut all: Vec<(Duration, Duration)> = self
+            .lanes
+            .iter()
+            .flat_map(|lane| lane.requests.iter().map(span))
+            .collect();
+        all.sort_unstable();
+        for (arrived, done) in all.iter().filter(|(arrived, _)| *arrived >= from) {
+            if *arrived > to + PAUSE {
+                break;
+            }
+            to = to.max(*done);
+        }
+        for (arrived, done) in all.iter().rev() {
+            if *arrived < from && *done + PAUSE >= from {
+                from = *arrived;
+                to = to.max(*done);
+            }
+        }
+        Some((from, to))
     }
 
     /// The lane of a connection, which begins here if its opening was left out.
@@ -427,6 +462,42 @@ mod tests {
             .iter()
             .map(|stretch| (stretch.phase, millis(stretch.from), millis(stretch.to)))
             .collect()
+    }
+
+    #[test]
+    fn a_burst_is_what_came_without_a_pause() {
+        let mut connections = Connections::default();
+        let ms = Duration::from_millis;
+        let spans = [
+            (1, 0, 40),
+            (2, 1_000, 1_010),
+            (3, 1_300, 1_900),
+            (4, 2_200, 2_300),
+            (5, 4_000, 4_001),
+        ];
+        for (id, arrived, done) in spans {
+            connections.opened(id, "127.0.0.1:50000".parse().unwrap(), ms(arrived));
+            let lane = connections.lanes.back_mut().unwrap();
+            lane.requests.push_back(Request {
+                number: 1,
+                status: None,
+                timing: Timing {
+                    arrived: ms(arrived),
+                    done: ms(done),
+                    ..Timing::default()
+                },
+            });
+        }
+        assert_eq!(connections.burst(None), Some((ms(4_000), ms(4_001))));
+        for id in 2..=4 {
+            assert_eq!(
+                connections.burst(Some(id)),
+                Some((ms(1_000), ms(2_300))),
+                "{id}"
+            );
+        }
+        assert_eq!(connections.burst(Some(1)), Some((ms(0), ms(40))));
+        assert_eq!(Connections::default().burst(None), None);
     }
 
     #[test]

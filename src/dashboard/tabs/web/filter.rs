@@ -48,7 +48,7 @@ enum Test {
     Connection(ConnectionId),
     Rule(String),
     Marked,
-    /// Somewhere in the method, the target or the user agent.
+    /// Somewhere in the method, the target, the user agent or the name of the rule.
     Text(String),
 }
 
@@ -186,9 +186,14 @@ impl Test {
             Test::Connection(id) => subject.connection == *id,
             Test::Rule(text) => contains(subject.rule.as_bytes(), text),
             Test::Marked => subject.marked,
-            Test::Text(text) => [subject.target, subject.method, subject.user_agent]
-                .into_iter()
-                .any(|part| contains(part, text)),
+            Test::Text(text) => [
+                subject.target,
+                subject.method,
+                subject.user_agent,
+                subject.rule.as_bytes(),
+            ]
+            .into_iter()
+            .any(|part| contains(part, text)),
         }
     }
 }

@@ -5,8 +5,7 @@
 use std::time::Duration;
 
 use crate::dashboard::tabs::turn::{Turn, step, turn_millis};
-use crate::proto::http::service::{Forced, Service};
-use crate::proto::http::status::Status;
+use crate::proto::http::service::{Forced, MOST_FORCED, Service, format_bytes, parse_bytes};
 use crate::proto::link::{SpecError, format_duration, parse_duration};
 
 /// What can be turned, in the order of the panel.
@@ -42,12 +41,22 @@ impl Knob {
 
 const DELAYS_MS: [u64; 11] = [0, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000];
 const RATES: [u64; 10] = [
-    100, 1_000, 4_000, 16_000, 64_000, 256_000, 1_000_000, 4_000_000, 16_000_000, 64_000_000,
+    256,
+    KIB,
+    4 * KIB,
+    16 * KIB,
+    64 * KIB,
+    256 * KIB,
+    MIB,
+    4 * MIB,
+    16 * MIB,
+    64 * MIB,
 ];
+/// What `k` and `M` stand for, here as in the settings.
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
 /// The longest delay that may be typed: a minute is longer than any class waits.
 const LONGEST_DELAY: Duration = Duration::from_secs(60);
-/// Paths with a forced status, at most.
-const FORCED: usize = 32;
 
 /// Why a text is no value of a knob.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,7 +64,7 @@ pub enum KnobError {
     Duration(SpecError),
     DelayTooLong(Duration),
     BadRate(String),
-    /// Neither `/path=503` nor `/path`.
+    /// Not of the form `/path=503`.
     BadForced(String),
     TooManyForced(usize),
 }
@@ -88,25 +97,11 @@ pub fn text(service: &Service, knob: Knob) -> String {
     match knob {
         Knob::Mode => service.mode.name().to_owned(),
         Knob::Delay => format_duration(service.delay),
-        Knob::Rate => service.rate.map_or_else(|| "none".to_owned(), rate_text),
+        Knob::Rate => service.rate.map_or_else(|| "none".to_owned(), format_bytes),
         Knob::Forced => {
-            let forced = service.forced.iter();
-            let words: Vec<String> = forced
-                .map(|forced| format!("{}={}", forced.path, forced.status.code()))
-                .collect();
+            let words: Vec<String> = service.forced.iter().map(Forced::to_string).collect();
             words.join(" ")
         }
-    }
-}
-
-/// Bytes a second as short as they can be told exactly: `64k`, `1M`, `1500`.
-pub fn rate_text(rate: u64) -> String {
-    match rate {
-        rate if rate >= 1_000_000 && rate.is_multiple_of(1_000_000) => {
-            format!("{}M", rate / 1_000_000)
-        }
-        rate if rate >= 1_000 && rate.is_multiple_of(1_000) => format!("{}k", rate / 1_000),
-        rate => rate.to_string(),
     }
 }
 
@@ -132,39 +127,25 @@ fn parse_rate(text: &str) -> Result<Option<u64>, KnobError> {
     if matches!(text, "" | "none") {
         return Ok(None);
     }
-    let (digits, unit) = match text.as_bytes().last() {
-        Some(b'k' | b'K') => (&text[..text.len() - 1], 1_000),
-        Some(b'M' | b'm') => (&text[..text.len() - 1], 1_000_000),
-        _ => (text, 1),
-    };
-    let rate = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit));
-    match rate {
+    match parse_bytes(text) {
         Some(rate) if rate > 0 => Ok(Some(rate)),
         _ => Err(KnobError::BadRate(text.to_owned())),
     }
 }
 
-/// The whole list, such as `/busy=503 /tea=418`; an empty text forces nothing. The last word about a path holds.
+/// The whole list, such as `/busy=503 /tea=418`; `none` or an empty text forces nothing. The last word about a path holds.
 fn parse_forced(text: &str) -> Result<Vec<Forced>, KnobError> {
     let mut all: Vec<Forced> = Vec::new();
-    for word in text.split_whitespace() {
-        let bad = || KnobError::BadForced(word.to_owned());
-        let (path, status) = word.rsplit_once('=').ok_or_else(bad)?;
-        let status = status.parse().ok().and_then(Status::new);
-        let status = status
-            .filter(|status| status.code() >= 200)
-            .ok_or_else(bad)?;
-        if !path.starts_with('/') {
-            return Err(bad());
-        }
-        all.retain(|forced| forced.path != path);
-        all.push(Forced {
-            path: path.to_owned(),
-            status,
-        });
+    if text == "none" {
+        return Ok(all);
     }
-    if all.len() > FORCED {
-        return Err(KnobError::TooManyForced(FORCED));
+    for word in text.split_whitespace() {
+        Forced::parse(word)
+            .ok_or_else(|| KnobError::BadForced(word.to_owned()))?
+            .add_to(&mut all);
+    }
+    if all.len() > MOST_FORCED {
+        return Err(KnobError::TooManyForced(MOST_FORCED));
     }
     Ok(all)
 }
@@ -173,13 +154,14 @@ fn parse_forced(text: &str) -> Result<Vec<Forced>, KnobError> {
 mod tests {
     use super::*;
     use crate::proto::http::service::Mode;
+    use crate::proto::http::status::Status;
 
     #[test]
     fn every_knob_reads_back_what_it_shows() {
         let service = Service {
             mode: Mode::Concurrent,
             delay: Duration::from_millis(250),
-            rate: Some(64_000),
+            rate: Some(64 * KIB),
             forced: vec![Forced {
                 path: "/a=b".to_owned(),
                 status: Status::TEAPOT,
@@ -192,6 +174,26 @@ mod tests {
                 Ok(service.clone()),
                 "{shown}"
             );
+        }
+    }
+
+    #[test]
+    fn what_is_typed_reads_as_in_the_settings() {
+        let start = Service {
+            rate: Some(1),
+            forced: vec![Forced {
+                path: "/busy".to_owned(),
+                status: Status::TEAPOT,
+            }],
+            ..Service::default()
+        };
+        let rate = |text| typed(&start, Knob::Rate, text).map(|service| service.rate);
+        assert_eq!(rate("64k"), Ok(Some(65_536)));
+        assert_eq!(rate("1M"), Ok(Some(1_048_576)));
+        assert_eq!(rate("none"), Ok(None));
+        for nothing in ["none", ""] {
+            let service = typed(&start, Knob::Forced, nothing);
+            assert_eq!(service.map(|service| service.forced), Ok(Vec::new()));
         }
     }
 

@@ -66,6 +66,16 @@ impl Viewport {
         }
     }
 
+    /// Shows a stretch of time as large as it fits, in the middle.
+    fn fit(&mut self, from: Duration, to: Duration) {
+        let length = to.saturating_sub(from);
+        // A little room on both sides shows that there is nothing.
+        let wanted = length + length / 8;
+        let fits = |ms: &u64| Duration::from_millis(*ms) >= wanted;
+        self.span = SPANS_MS.iter().position(fits).unwrap_or(SPANS_MS.len() - 1);
+        self.end = Some(to + self.span().saturating_sub(length) / 2);
+    }
+
     /// Moves the window so that a stretch of time is inside, if it is not.
     fn show(&mut self, from: Duration, to: Duration, now: Duration) {
         let end = self.end(now);
@@ -110,6 +120,15 @@ impl WebTab {
 
     pub(super) fn zoom_time(&mut self, turn: Turn) -> Vec<Effect> {
         self.viewport.zoom(turn);
+        Vec::new()
+    }
+
+    /// Shows the requests that came together with the selected one, or with the last one, as large as they fit: such as all parts of a page.
+    pub(super) fn fit_time(&mut self) -> Vec<Effect> {
+        if let Some((from, to)) = self.shown().connections.burst(self.lit) {
+            self.viewport.fit(from, to);
+            self.lanes.clear();
+        }
         Vec::new()
     }
 

@@ -5,10 +5,11 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::WebTab;
-use super::knobs::{self, Knob};
+use super::knobs::Knob;
 use super::model::ServerState;
 use crate::dashboard::tabs::panel::{Column, Scene, Title, frame};
 use crate::dashboard::widgets::text::{self, Align};
+use crate::proto::http::service::format_bytes;
 use crate::proto::http::service::{Limits, Mode};
 use crate::trace::escape::escape_hostile;
 use crate::words::{Words, phrases};
@@ -53,7 +54,7 @@ pub fn draw(tab: &WebTab, focused: bool, scene: &Scene, area: Rect, buffer: &mut
             Knob::Delay if service.delay.is_zero() => ("0 ms".to_owned(), theme.strong),
             Knob::Delay => (phrases::setting(service.delay), theme.warning),
             Knob::Rate => match service.rate {
-                Some(rate) => (format!("{} B/s", knobs::rate_text(rate)), theme.warning),
+                Some(rate) => (format!("{} B/s", format_bytes(rate)), theme.warning),
                 None => (words.t("knob.no_limit").into_owned(), theme.strong),
             },
             Knob::Forced => (service.forced.len().to_string(), theme.strong),

@@ -393,6 +393,11 @@ pub fn draw(tab: &mut WebTab, focused: bool, scene: &Scene, area: Rect, buffer: 
     };
     let rows = tab.row_keys();
     tab.settle_selection(&rows);
+    if tab.log_len(&rows) == 0 {
+        let line = look.words.t("web.no_match").into_owned();
+        say_in_the_middle(&[line], scene, table, buffer);
+        return;
+    }
     let mut state = tab.list.clone();
     {
         let tab = &*tab;

@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::io::{self, Write};
-use std::time::Duration;
 
 /// Anything that can go wrong in a benchmark ends its section with a message.
 pub type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -55,8 +54,4 @@ pub fn quantile(values: &[f64], share: f64) -> f64 {
 
 pub fn median(values: &[f64]) -> f64 {
     quantile(values, 0.5)
-}
-
-pub fn micros(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e6
 }
