@@ -339,7 +339,7 @@ impl Signs {
         match phase {
             Phase::InLine => self.0.pick('▒', ':'),
             Phase::Silent => self.0.pick('·', '.'),
-            Phase::Reading => self.0.pick('░', 'r'),
+            Phase::Reading => self.0.pick('▄', 'r'),
             Phase::Working => self.0.pick('▓', 'w'),
             Phase::Sending => self.0.pick('█', '#'),
             Phase::Idle => self.0.pick('─', '-'),
