@@ -421,7 +421,7 @@ impl WebTab {
     }
 
     fn mark(&mut self) -> Vec<Effect> {
-        if let Some(RowKey::Done(id)) = self.selected {
+        if let Some(RowKey::Done(id)) = self.row_in_front() {
             self.change_models(|model| model.log.toggle_mark(id));
         }
         Vec::new()
@@ -435,11 +435,11 @@ impl WebTab {
         }
     }
 
-    /// The bytes of the request in front: of the open detail, or of the selected row.
+    /// The bytes of the request in front: of the open detail, or of the row in front.
     fn request_in_front(&self) -> Option<&[u8]> {
         let key = match self.popups.last() {
             Some(Popup::Detail(detail)) => detail.row,
-            _ => self.selected?,
+            _ => self.row_in_front()?,
         };
         let model = self.shown();
         let bytes = match key {

@@ -33,6 +33,20 @@ pub fn send_file(socket: &Socket, file: &File, offset: u64, count: usize) -> io:
     copy(socket, file, offset, count)
 }
 
+/// Bytes that may lie in the system's send buffer without being on their way. More would only wait there: they leave the processor's cache before they
+/// are sent, and a client that takes nothing is noticed later. What is on its way to a client far off is not limited.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 64 << 10;
+
+/// Lets a stream's send buffer take no more than can soon be sent (`TCP_NOTSENT_LOWAT`), where the system has that. If it fails, large files are sent
+/// more slowly, nothing else.
+pub fn keep_little_unsent(socket: &Socket) {
+    #[cfg(target_os = "linux")]
+    let _ = socket.set_tcp_notsent_lowat(UNSENT);
+    #[cfg(not(target_os = "linux"))]
+    let _ = socket;
+}
+
 /// The same through a buffer. What the socket does not take is read again with the next call.
 fn copy(socket: &Socket, file: &File, offset: u64, count: usize) -> io::Result<usize> {
     let mut buffer = [0; STEP];

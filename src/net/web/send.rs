@@ -159,6 +159,7 @@ impl Sending<'_> {
     }
 
     async fn file(&mut self, file: &File, mut range: Range<u64>) -> Result<(), Ending> {
+        os::keep_little_unsent(&SockRef::from(&*self.stream));
         while !range.is_empty() {
             let most = (self.allowance().await as u64).min(STEP);
             let count = (range.end - range.start).min(most) as usize;

@@ -365,15 +365,20 @@ impl WebTab {
         Some(RowKey::Done(row.id))
     }
 
+    /// The selected row of the log, or the first when none is.
+    pub(super) fn row_in_front(&self) -> Option<RowKey> {
+        self.selected.or_else(|| {
+            let rows = self.row_keys();
+            self.key_at(&rows, 0)
+        })
+    }
+
     /// Enter: details of what is selected, or typing the knob's value.
     pub(super) fn enter(&mut self) -> Option<(Purpose, String)> {
         let row = match self.panel {
             Panel::Server if self.knob == Knob::Mode => return None,
             Panel::Server => return Some(self.ask(self.knob)),
-            Panel::Log => self.selected.or_else(|| {
-                let rows = self.row_keys();
-                self.key_at(&rows, 0)
-            }),
+            Panel::Log => self.row_in_front(),
             Panel::Lanes => self.newest_of_lit(),
             Panel::Counters => None,
         };

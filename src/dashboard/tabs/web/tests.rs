@@ -926,6 +926,18 @@ fn marks_stay_on_their_row_and_clearing_leaves_nothing() {
 }
 
 #[test]
+fn a_key_for_a_row_means_the_first_one_when_none_is_selected() {
+    let mut bench = Bench::new(Lang::En).listening();
+    session(&mut bench);
+    bench.key('m');
+    let screen = bench.screen((120, 36));
+    assert!(screen.contains("★ forced /busy"), "{screen}");
+    bench.key('e');
+    let screen = bench.screen((120, 36));
+    assert!(screen.contains("GET /busy HTTP/1.1"), "{screen}");
+}
+
+#[test]
 fn what_the_screen_could_not_keep_up_with_is_counted() {
     let mut bench = Bench::new(Lang::En).listening();
     session(&mut bench);
