@@ -6,17 +6,29 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use vt100::{Cell, Color, Screen};
 
 use support::terminal::Terminal;
+use support::web::{Client, Response};
 
 const SIZE: (u16, u16) = (120, 36);
+
+/// The usual ports, which stand in the pictures, and which one program can have at a time.
+static PORTS: Mutex<()> = Mutex::new(());
+
+fn usual_ports() -> MutexGuard<'static, ()> {
+    PORTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 #[test]
 #[ignore = "writes assets/screenshots"]
 fn the_ping_tab() {
+    let _ports = usual_ports();
     // The delay makes the round trips worth a look; everything else is as after `sockscope`.
     let mut terminal = Terminal::start(
         SIZE,
@@ -36,6 +48,114 @@ fn the_ping_tab() {
     terminal.keys("L");
     terminal.wait_for_text(&["已发送", "? 帮助  q 退出"]);
     save("ping-zh.svg", terminal.screen());
+}
+
+#[test]
+#[ignore = "writes assets/screenshots"]
+fn the_web_tab() {
+    let _ports = usual_ports();
+    for (language, name) in [("en", "web.svg"), ("zh-CN", "web-zh.svg")] {
+        // Every answer takes a moment, or the parts of a page would be there before anybody has seen them come.
+        let mut terminal = web_tab(&["--lang", language], &[("SOCKSCOPE_WEB_DELAY", "400ms")]);
+        terminal.keys("]");
+        let _silent = connect();
+        let mut slow = connect();
+        slow.send("GET /parts/one.svg HTTP/1.1\r\nHost: 127.0.0.1:6789\r\nUser-Ag");
+        std::thread::scope(|scope| {
+            scope.spawn(browse);
+            // The page, the slow one and the parts, half of them still going on.
+            terminal.wait_for("the parts", |screen| {
+                screen.contents().matches(" /parts/").count() == PARTS.len() + 2
+            });
+            save(name, terminal.screen());
+        });
+    }
+}
+
+#[test]
+#[ignore = "writes assets/screenshots"]
+fn a_blocked_queue() {
+    let _ports = usual_ports();
+    let mut terminal = web_tab(&["--one-at-a-time"], &[]);
+    let tag = ask(&mut connect(), "/HelloWorld.html", "");
+    let tag = tag.field("ETag").expect("a file has one");
+    ask(&mut connect(), "/missing.html", "");
+    ask(&mut connect(), "/HelloWorld.html", &if_none_match(tag));
+
+    let since = Instant::now();
+    let _silent = connect();
+    let mut queue = Vec::new();
+    for target in ["/", "/HelloWorld.html", "/parts/", "/images/socket.svg"] {
+        let mut client = connect();
+        client.send(get(target, ""));
+        queue.push(client);
+        let waiting = format!("keeps {} waiting", queue.len());
+        terminal.wait_for_text(&[&waiting]);
+    }
+    terminal.wait_for("a queue that has stood for a while", |_| {
+        since.elapsed() > Duration::from_secs(6)
+    });
+    save("web-queue.svg", terminal.screen());
+}
+
+/// The dashboard with the Web tab in front and the server listening.
+fn web_tab(arguments: &[&str], variables: &[(&str, &str)]) -> Terminal {
+    let mut terminal = Terminal::start(SIZE, &[&["--seed", "42"], arguments].concat(), variables);
+    terminal.keys_then("2", "http://127.0.0.1:6789/HelloWorld.html");
+    terminal
+}
+
+/// What the page of `/parts/` consists of.
+const PARTS: [&str; 12] = [
+    "body.css",
+    "grid.css",
+    "count.js",
+    "one.svg",
+    "two.svg",
+    "three.svg",
+    "four.svg",
+    "five.svg",
+    "six.svg",
+    "seven.svg",
+    "eight.svg",
+    "pixel.png",
+];
+
+/// Does as a browser does: a page, the page again, one that is not there, and then one with many parts, for which it opens six connections.
+fn browse() {
+    let mut first = connect();
+    let hello = ask(&mut first, "/HelloWorld.html", "");
+    let tag = hello.field("ETag").expect("a file has one");
+    ask(&mut first, "/HelloWorld.html", &if_none_match(tag));
+    ask(&mut first, "/missing.html", "");
+    ask(&mut first, "/parts/", "");
+    std::thread::scope(|scope| {
+        let mut first = Some(first);
+        for parts in PARTS.chunks(2) {
+            let mut client = first.take().unwrap_or_else(connect);
+            scope.spawn(move || {
+                for part in parts {
+                    ask(&mut client, &format!("/parts/{part}"), "");
+                }
+            });
+        }
+    });
+}
+
+fn connect() -> Client {
+    Client::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, 6789)))
+}
+
+fn ask(client: &mut Client, target: &str, fields: &str) -> Response {
+    client.ask(&get(target, fields))
+}
+
+fn get(target: &str, fields: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\nHost: 127.0.0.1:6789\r\n{fields}\r\n")
+}
+
+fn if_none_match(tag: &str) -> String {
+    format!("If-None-Match: {tag}\r\n")
 }
 
 fn save(name: &str, screen: &Screen) {

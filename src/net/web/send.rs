@@ -23,7 +23,7 @@ use crate::net::os;
 use crate::trace::web::Ending;
 
 /// Bytes of a file handed to the system at a time, so that one fast client does not keep the others waiting.
-const STEP: u64 = 2 << 20;
+const STEP: u64 = 256 << 10;
 /// How often a response that is slowed down goes on.
 const SLOW_STEP: Duration = Duration::from_millis(50);
 
@@ -183,6 +183,10 @@ impl Sending<'_> {
             }
             range.start += sent as u64;
             self.judge_rate()?;
+            if !range.is_empty() {
+                // The others have their turn, however fast this client is.
+                tokio::task::yield_now().await;
+            }
         }
         Ok(())
     }
