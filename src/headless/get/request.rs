@@ -23,14 +23,18 @@ pub struct Url {
 }
 
 impl Url {
-    /// Reads `http://host[:port][/path][?query][#fragment]` (RFC 3986 §3, RFC 9110 §4.2.1). Letters beyond ASCII are percent-encoded as UTF-8, as
+    /// Reads `http://host[:port][/path][?query][#fragment]` (RFC 3986 §3, RFC 9110 §4.2.1), also without the scheme, as people type it. Letters beyond ASCII are percent-encoded as UTF-8, as
     /// browsers do; all else goes out as it stands, dot segments and wrong percent signs too.
     ///
     /// # Errors
     /// Another scheme, a user name (RFC 9110 §4.2.4), white space, control characters, or what is no host or port.
     pub fn parse(text: &str) -> Result<Self, Refused> {
         let bad = || Refused::Url(text.to_owned());
-        let (scheme, rest) = text.split_once("://").ok_or_else(bad)?;
+        let (scheme, rest) = match text.split_once("://") {
+            // Not the one of a URL inside the query.
+            Some((scheme, rest)) if !scheme.contains(['/', '?', '#']) => (scheme, rest),
+            _ => ("http", text),
+        };
         if scheme.eq_ignore_ascii_case("https") {
             return Err(Refused::Https);
         }
@@ -189,6 +193,8 @@ mod tests {
             ("http://h/../%2e%zz//x", "h:80", "/../%2e%zz//x"),
             ("http://h/\u{4f60}", "h:80", "/%E4%BD%A0"),
             ("http://h/a:b@c", "h:80", "/a:b@c"),
+            ("127.0.0.1:6789", "127.0.0.1:6789", "/"),
+            ("h/?to=http://x/", "h:80", "/?to=http://x/"),
         ] {
             let url = Url::parse(text).expect(text);
             assert_eq!(
@@ -203,9 +209,9 @@ mod tests {
         assert_eq!(Url::parse("HTTPS://example.org/"), Err(Refused::Https));
         for text in [
             "",
-            "example.org/",
-            "127.0.0.1:6789",
+            "/path",
             "ftp://h/",
+            "user@h/",
             "http://",
             "http:///a",
             "http://:80/",

@@ -815,9 +815,21 @@ fn parts(head: &Head, bytes: &[u8]) -> Parts {
     };
     // What stands behind the target is `HTTP/d.d`, eight bytes, or there would be no version.
     let version = head.target.end + 1;
+    // Of a target that was not read to its end, what there is of it is worth showing.
+    let target = match head.method_span.end as usize {
+        0 => 0..0,
+        end if head.target.end == 0 => {
+            let begin = end + 1;
+            let rest = bytes.get(begin..).unwrap_or_default();
+            let is_end = |byte: &u8| matches!(byte, b' ' | b'\r' | b'\n');
+            let length = rest.iter().position(is_end).unwrap_or(rest.len());
+            begin as u32..(begin + length) as u32
+        }
+        _ => part(head.target),
+    };
     Parts {
         method: part(head.method_span),
-        target: part(head.target),
+        target,
         version: match head.version.major {
             0 => 0..0,
             _ => version..version + 8,

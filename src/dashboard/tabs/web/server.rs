@@ -6,11 +6,10 @@ use ratatui::text::{Line, Span};
 
 use super::WebTab;
 use super::knobs::Knob;
-use super::model::ServerState;
+use super::urls;
 use crate::dashboard::tabs::panel::{Column, Scene, Title, frame};
 use crate::dashboard::widgets::text::{self, Align};
-use crate::proto::http::service::format_bytes;
-use crate::proto::http::service::{Limits, Mode};
+use crate::proto::http::service::{Limits, Mode, format_bytes};
 use crate::trace::escape::escape_hostile;
 use crate::words::{Words, phrases};
 
@@ -71,10 +70,11 @@ pub fn draw(tab: &WebTab, focused: bool, scene: &Scene, area: Rect, buffer: &mut
             Span::raw(format!(" {}", escape_hostile(forced.path.as_bytes()))),
         ]));
     }
-    let address = match &model.server {
-        ServerState::Listening { address, .. } => super::urls::url(super::sender::local(*address)),
-        _ => phrases::NOTHING.to_owned(),
-    };
+    let reachable = urls::reachable(&model.server);
+    let address = reachable.first().map_or_else(
+        || phrases::NOTHING.to_owned(),
+        |address| urls::url(*address),
+    );
     column.pair(&words.t("web.server.url"), &address, theme.accent, false);
     let folder = match &tab.folder {
         Some(folder) => escape_hostile(folder.to_string_lossy().as_bytes()).into_owned(),
