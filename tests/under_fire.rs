@@ -72,7 +72,7 @@ fn fire(server: SocketAddr, over: &AtomicBool) {
 
 /// The dashboard with the Web tab in front, and where its server is.
 fn serving() -> (Terminal, SocketAddr) {
-    let mut terminal = dashboard(SIZE, &["--web-listen", "127.0.0.1:0"]);
+    let mut terminal = dashboard(SIZE, &[]);
     terminal.wait_for_text(&["● echo :"]);
     terminal.keys("2");
     let mut port = None;
