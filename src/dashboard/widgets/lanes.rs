@@ -142,15 +142,6 @@ impl<'a> Lanes<'a> {
         Plot::new(plot, self.from, self.to)
     }
 
-    /// Which lane a row of the screen shows when drawn in `area`.
-    #[must_use]
-    pub fn lane_at(&self, area: Rect, row: u16) -> Option<usize> {
-        let rows = self.plot(area).area;
-        let inside = (rows.y..rows.bottom()).contains(&row);
-        let lane = usize::from(row.checked_sub(rows.y)?);
-        (inside && lane < self.lanes.len()).then_some(lane)
-    }
-
     fn draw_label(&self, lane: &Lane, (x, y): (u16, u16), width: u16, buf: &mut Buffer) {
         text::draw_line(
             buf,
@@ -615,17 +606,13 @@ mod tests {
     }
 
     #[test]
-    fn the_mouse_finds_lanes_and_times() {
+    fn the_mouse_finds_times() {
         let ticks = [(0.0, "0".to_owned())];
         let lanes = [lane("a", &[]), lane("b", &[])];
         let lanes = Lanes::new(0.0..10.0, &lanes).label_width(4).ticks(&ticks);
         let area = Rect::new(2, 3, 14, 5);
         assert_eq!(lanes.plot(area).area, Rect::new(6, 3, 10, 4));
         assert_eq!(lanes.plot(area).x_of_column(8), Some(2.5));
-        let found: Vec<_> = (2..9).map(|row| lanes.lane_at(area, row)).collect();
-        assert_eq!(found, [None, Some(0), Some(1), None, None, None, None]);
-        // One row has no room for the axis.
-        assert_eq!(lanes.lane_at(Rect::new(0, 0, 14, 1), 1), None);
     }
 
     proptest! {

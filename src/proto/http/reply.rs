@@ -172,7 +172,8 @@ impl Reader {
     }
 
     /// How many bytes of its body came, without chunks.
-    pub fn body_received(&self) -> u64 {
+    #[cfg(test)]
+    fn body_received(&self) -> u64 {
         self.body
     }
 

@@ -265,11 +265,6 @@ impl Path {
         self.ends_with_slash
     }
 
-    /// Whether a name begins with a dot.
-    pub fn has_hidden(&self) -> bool {
-        self.segments().any(|name| name.starts_with('.'))
-    }
-
     /// The Location of this path as a folder, with its slash and the query it was asked with.
     ///
     /// It is written anew from the decoded names: it begins with exactly one slash, so that no browser takes it for another host, and holds
@@ -562,15 +557,6 @@ mod tests {
             "%2e%2e",
             "decoded once"
         );
-    }
-
-    #[test]
-    fn hidden_names_are_told() {
-        let hidden = |path: &str| Path::decode(path.as_bytes()).unwrap().has_hidden();
-        assert!(hidden("/.git/config"));
-        assert!(hidden("/a/%2Ehtaccess"));
-        assert!(!hidden("/a/../b.txt"));
-        assert!(!hidden("/"));
     }
 
     #[test]
