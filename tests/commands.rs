@@ -2,6 +2,12 @@
 
 mod support;
 
+/// Tests of the commands that speak HTTP.
+mod commands {
+    mod get;
+    mod serve;
+}
+
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;

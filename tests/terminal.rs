@@ -3,6 +3,11 @@
 
 mod support;
 
+/// Tests of one tab each; those of the Ping tab and of all tabs stand here.
+mod terminal {
+    mod web;
+}
+
 use std::collections::BTreeSet;
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};

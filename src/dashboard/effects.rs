@@ -262,6 +262,13 @@ impl Labs {
         }
     }
 
+    /// Stops the web server. What it was sending is cut short, and from then on among its figures.
+    pub fn stop_web(&mut self) {
+        if let Some(web) = &mut self.web {
+            web.stop(Duration::ZERO);
+        }
+    }
+
     fn start_web(&mut self, any_port: bool) -> Option<Msg> {
         self.web = None;
         let mut config = self.web_config.clone();

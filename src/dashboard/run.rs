@@ -120,6 +120,7 @@ pub async fn run(
             }
         }
     }
+    labs.stop_web();
     let counters = labs.counters(Shown {
         rtt_bars: false,
         web: true,

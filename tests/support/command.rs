@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
@@ -53,6 +53,14 @@ impl Sockscope {
     /// Runs to the end.
     pub fn run(self) -> Finished {
         self.start().finish()
+    }
+
+    /// Runs to the end a command whose output need not be text.
+    pub fn output(mut self) -> Output {
+        self.command
+            .stdin(Stdio::null())
+            .output()
+            .expect("the program runs")
     }
 }
 

@@ -28,11 +28,13 @@ pub mod keys {
     pub const DOWN: &str = "\x1b[B";
     pub const RIGHT: &str = "\x1b[C";
     pub const LEFT: &str = "\x1b[D";
+    pub const HOME: &str = "\x1b[H";
     pub const PAGE_DOWN: &str = "\x1b[6~";
     pub const F1: &str = "\x1bOP";
     pub const F2: &str = "\x1bOQ";
     pub const F3: &str = "\x1bOR";
     pub const F4: &str = "\x1bOS";
+    pub const F5: &str = "\x1b[15~";
 }
 
 /// The modes of a terminal's line discipline: input, output, control and local flags, and the control characters.

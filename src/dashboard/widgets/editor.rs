@@ -66,6 +66,13 @@ impl Editor {
         }
     }
 
+    /// The same text with the cursor before its first character, so that a text longer than the screen is seen from its beginning.
+    #[must_use]
+    pub fn at_start(mut self) -> Self {
+        self.now.at = 0;
+        self
+    }
+
     /// The text; lines are parted by LF.
     #[must_use]
     pub fn text(&self) -> &str {
@@ -287,11 +294,15 @@ impl Editor {
         }
     }
 
-    /// Moves the window as little as brings the whole character under the cursor into it.
+    /// Moves the window as little as brings the whole character under the cursor into it, and leaves no row empty for which there is a line.
     fn scroll(&mut self, width: usize, height: usize) {
         self.height = height;
         let line = self.line_number();
-        self.top = self.top.clamp((line + 1).saturating_sub(height), line);
+        let lines = self.now.text.split('\n').count();
+        self.top = self
+            .top
+            .clamp((line + 1).saturating_sub(height), line)
+            .min(lines.saturating_sub(height));
         let (start, at) = (self.line(self.now.at).start, self.now.at);
         let column = self.column();
         let under = cells(&self.now.text[start..self.after(at)]).last();
@@ -497,6 +508,20 @@ mod tests {
             editor.handle(&key(code));
             assert_eq!(editor.cursor_cell(area), Some(cell), "{code:?}");
         }
+    }
+
+    #[test]
+    fn a_text_is_seen_from_its_beginning_and_fills_the_rows_it_can() {
+        let first = |buf: &Buffer, y: u16| buf[(0, y)].symbol().to_owned();
+        let mut editor = Editor::new("1\n2\n3\n4");
+        let mut buf = Buffer::empty(Rect::new(0, 0, 4, 4));
+        editor.render(Rect::new(0, 0, 4, 2), &mut buf, Style::new());
+        assert_eq!(first(&buf, 0), "3", "the cursor is at the end");
+        editor.render(buf.area, &mut buf, Style::new());
+        assert_eq!(first(&buf, 0), "1", "there is room for all of it");
+        let mut editor = editor.at_start();
+        editor.render(Rect::new(0, 0, 4, 2), &mut buf, Style::new());
+        assert_eq!((first(&buf, 0), first(&buf, 1)), ("1".into(), "2".into()));
     }
 
     #[test]

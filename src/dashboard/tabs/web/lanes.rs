@@ -165,7 +165,8 @@ fn ago_text(seconds: f64, span: Duration) -> String {
         _ => 1,
     };
     match seconds {
-        s if s < 1.0 => format!("{:.0} ms", s * 1e3),
+        // What rounds to a second is one.
+        s if s < 0.9995 => format!("{:.0} ms", s * 1e3),
         s if s < 60.0 => {
             let text = format!("{s:.decimals$}");
             format!("{} s", text.trim_end_matches('0').trim_end_matches('.'))
@@ -302,4 +303,25 @@ fn legend(scene: &Scene, inside: Rect) -> Vec<Line<'static>> {
         }
     }
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_ago_are_as_exact_as_the_window() {
+        let seconds = Duration::from_secs;
+        let table = [
+            (0.25, seconds(1), "250 ms"),
+            (0.999_999_999, seconds(2), "1 s"),
+            (1.5, seconds(2), "1.5 s"),
+            (0.0625, Duration::from_millis(250), "62 ms"),
+            (10.0, seconds(10), "10 s"),
+            (90.0, seconds(120), "1:30 min"),
+        ];
+        for (ago, span, expected) in table {
+            assert_eq!(ago_text(ago, span), expected);
+        }
+    }
 }

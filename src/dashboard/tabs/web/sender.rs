@@ -160,11 +160,11 @@ impl Sender {
         self.origin = origin;
         self.error = None;
         match origin {
-            Origin::Own => self.editor = Editor::new(&self.own_text),
+            Origin::Own => self.editor = Editor::new(&self.own_text).at_start(),
             Origin::Preset(place) => {
                 if let Some(preset) = presets().get(place) {
                     self.pace = preset.pace;
-                    self.editor = Editor::new(&self.script(preset));
+                    self.editor = Editor::new(&self.script(preset)).at_start();
                 }
             }
         }

@@ -154,7 +154,7 @@ impl<'a> Shown<'a> {
         let method = part(&exchange.request, &exchange.parts.method);
         let target = part(&exchange.request, &exchange.parts.target);
         let target = if target.is_empty() {
-            first_line(&exchange.request)
+            first_line(&exchange.request, method.len())
         } else {
             target
         };
@@ -203,13 +203,14 @@ impl<'a> Shown<'a> {
             Phase::InLine => duration,
             _ => Duration::ZERO,
         };
+        let method = part(&state.request, &state.parts.method);
         let target = part(&state.request, &state.parts.target);
         Self {
             at: since,
             client: state.client,
-            method: part(&state.request, &state.parts.method),
+            method,
             target: if target.is_empty() {
-                first_line(&state.request)
+                first_line(&state.request, method.len())
             } else {
                 target
             },
@@ -335,11 +336,12 @@ pub fn subject(state: &ConnectionState) -> Subject<'_> {
     }
 }
 
-/// The beginning of a request whose target could not be told.
-fn first_line(request: &Message) -> &[u8] {
-    let bytes = &request.bytes[..request.bytes.len().min(EXCERPT)];
+/// The first line of a request whose target could not be told, without the method before it, which has a column of its own.
+fn first_line(request: &Message, method: usize) -> &[u8] {
+    let bytes = request.bytes[..request.bytes.len().min(EXCERPT)].trim_ascii_start();
     let end = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
-    &bytes[..end.unwrap_or(bytes.len())]
+    let line = &bytes[..end.unwrap_or(bytes.len())];
+    line.get(method..).unwrap_or(line).trim_ascii()
 }
 
 /// A status says enough of a page that is there, and of one that is not.
