@@ -42,6 +42,7 @@ use crate::dashboard::tabs::turn::Turn;
 use crate::dashboard::widgets::list::{ListState, Order};
 use crate::proto::http::script;
 use crate::proto::http::service::{Limits, Service};
+use crate::trace::escape::escape_hostile;
 use crate::trace::event::Event;
 use crate::trace::start_error::StartError;
 use crate::trace::web::ConnectionId;
@@ -484,7 +485,7 @@ fn filter_error(error: &FilterError, words: Words) -> String {
         FilterError::BadConnection(value) => ("web.filter.bad_connection", value),
         FilterError::Empty(value) => ("web.filter.empty", value),
     };
-    words.fill(key, &[("value", value)])
+    words.fill(key, &[("value", &escape_hostile(value))])
 }
 
 /// Why a text is no value of a knob, and what would be.

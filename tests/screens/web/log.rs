@@ -180,7 +180,7 @@ fn a_connection_that_never_asked_leaves_a_row() {
     bench.report.connections.clear();
     bench.tell();
     let screen = bench.screen((200, 50));
-    assert_shows(&screen, &["not a byte came in time", "10.000 s", "#1┃"]);
+    assert_shows(&screen, &["no byte came in time", "10.000 s", "#1┃"]);
     bench.press(KeyCode::Enter);
     let screen = bench.screen(MIDDLE);
     assert_shows(
@@ -466,13 +466,10 @@ fn a_request_cut_short_says_how_it_ended() {
     };
     bench.ask([gone]);
     let screen = bench.screen((200, 50));
-    assert_shows(
-        &screen,
-        &["/large.bin the client closed or reset", "cut short 1"],
-    );
+    assert_shows(&screen, &["/large.bin the client left", "cut short 1"]);
     bench.press(KeyCode::Enter);
     assert_shows(
         &bench.screen((200, 50)),
-        &["the client closed or reset the connection before the end"],
+        &["the client left before the end"],
     );
 }

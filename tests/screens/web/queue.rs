@@ -100,7 +100,7 @@ fn the_line_moves_on_and_says_so() {
     })]);
     bench.go_on(ms(10_050), rest);
     let screen = bench.screen((200, 50));
-    assert_shows(&screen, &["#51 keeps 2 waiting", "not a byte came in time"]);
+    assert_shows(&screen, &["#51 keeps 2 waiting", "no byte came in time"]);
     bench.report.connections.clear();
     bench.go_on(ms(10_100), Vec::new());
     let waited = Asked {

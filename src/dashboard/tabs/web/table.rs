@@ -146,6 +146,8 @@ struct Shown<'a> {
     marked: bool,
     /// Nothing was ever asked.
     unheard: bool,
+    /// The answer was not sent to its end.
+    cut_short: bool,
 }
 
 impl<'a> Shown<'a> {
@@ -182,6 +184,7 @@ impl<'a> Shown<'a> {
             number: exchange.number,
             marked: row.marked,
             unheard: row.unheard.is_some(),
+            cut_short: exchange.ending != Ending::Complete,
         }
     }
 
@@ -225,6 +228,7 @@ impl<'a> Shown<'a> {
             number: state.requests,
             marked: false,
             unheard: false,
+            cut_short: false,
         }
     }
 
@@ -310,11 +314,12 @@ impl<'a> Shown<'a> {
             || phrases::NOTHING.to_owned(),
             |status| status.code().to_string(),
         );
-        let sign = match self.phase {
-            Some(phase) => look.signs.phase(phase),
-            None => look.signs.class(class),
+        let (sign, style) = match self.phase {
+            Some(phase) => (look.signs.phase(phase), look.theme.class(class)),
+            None if self.cut_short => (look.signs.lane_end(false), look.theme.bad),
+            None => (look.signs.class(class), look.theme.class(class)),
         };
-        Line::styled(format!("{sign} {code}"), look.theme.class(class))
+        Line::styled(format!("{sign} {code}"), style)
     }
 }
 
@@ -518,7 +523,7 @@ fn why_empty(tab: &WebTab, words: Words) -> Option<Vec<String>> {
     Some(lines)
 }
 
-/// Under the table, in a sentence, what decided the status of the selected row; returns what is left for the table.
+/// Under the table, in a sentence, how the selected row ended badly, or what decided its status; returns what is left for the table.
 fn draw_rule(tab: &WebTab, scene: &Scene, inside: Rect, buffer: &mut Buffer) -> Rect {
     const ROWS: u16 = 2;
     let Some(RowKey::Done(id)) = tab.selected else {
@@ -527,20 +532,30 @@ fn draw_rule(tab: &WebTab, scene: &Scene, inside: Rect, buffer: &mut Buffer) -> 
     let Some(row) = tab.shown().log.row(id) else {
         return inside;
     };
-    let Some(rule) = row.exchange.rule.filter(|_| inside.height > 3 * ROWS) else {
-        return inside;
-    };
     let look = scene.look;
-    let class = row.exchange.status.map(Status::class);
-    let sentence = phrases::rule(rule, look.words);
-    let line = Line::from(vec![
-        Span::styled(
-            format!("{} ", look.signs.class(class)),
-            look.theme.class(class),
-        ),
+    let exchange = &row.exchange;
+    let class = exchange.status.map(Status::class);
+    let bad = (look.signs.lane_end(false), look.theme.bad);
+    let ((sign, style), sentence, source) = match (row.unheard, exchange.ending, exchange.rule) {
+        (Some(cause), _, _) => (bad, phrases::cause(cause, look.words), None),
+        (None, Ending::Complete, Some(rule)) => {
+            let usual = (look.signs.class(class), look.theme.class(class));
+            let sentence = phrases::rule(rule, look.words);
+            (usual, sentence, Some(rule.source()))
+        }
+        (None, Ending::Complete, None) => return inside,
+        (None, ending, _) => (bad, phrases::ending(ending, look.words), None),
+    };
+    if inside.height <= 3 * ROWS {
+        return inside;
+    }
+    let mut line = Line::from(vec![
+        Span::styled(format!("{sign} "), style),
         Span::styled(sentence.into_owned(), look.theme.text),
-        Span::styled(format!(" ({})", rule.source()), look.theme.dim),
     ]);
+    if let Some(source) = source {
+        line.push_span(Span::styled(format!(" ({source})"), look.theme.dim));
+    }
     let top = inside.bottom() - ROWS;
     let wrapped = text::wrap(&line, usize::from(inside.width.max(1)));
     for (row, y) in wrapped.iter().zip(top..inside.bottom()) {
