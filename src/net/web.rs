@@ -15,7 +15,7 @@ mod timer;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -109,6 +109,8 @@ struct Server {
     limits: Limits,
     keep: Keep,
     service: Mutex<Arc<Service>>,
+    /// Counts the changes of `service`, so that a connection needs no lock to know that there was none.
+    changes: AtomicU64,
     line: Line,
     table: Table,
     /// Used by the server's thread only; the lock costs nothing there.
@@ -215,6 +217,7 @@ impl WebServer {
             keep: config.keep,
             line: Line::new(config.service.mode),
             service: Mutex::new(Arc::new(config.service.clone())),
+            changes: AtomicU64::new(0),
             table: Table::default(),
             answerer: Mutex::new(Answerer::new(files, config.trace, config.words)),
             desks: Mutex::default(),
@@ -267,6 +270,7 @@ impl WebServer {
         if from == to {
             return;
         }
+        self.server.changes.fetch_add(1, Ordering::Release);
         if from.mode != to.mode {
             self.server.line.set_mode(to.mode);
             if to.mode == Mode::OneAtATime {

@@ -4,6 +4,7 @@
 //! never wait for a screen. It stands apart because its guarantee has to hold for every lab: a push takes one short lock and no system call
 //! unless the watcher was asleep.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::event::Event;
@@ -19,6 +20,8 @@ pub struct Tap {
 
 struct Shared {
     ring: Mutex<Ring>,
+    /// Events held, as of the last push or drain: a look at it needs no lock.
+    held: AtomicUsize,
     capacity: usize,
     wake: Box<Wake>,
 }
@@ -35,6 +38,7 @@ impl Tap {
         Self {
             shared: Arc::new(Shared {
                 ring: Mutex::default(),
+                held: AtomicUsize::new(0),
                 capacity,
                 wake: Box::new(wake),
             }),
@@ -56,12 +60,9 @@ impl Tap {
 
     /// Hands over an event that is made only if there is room for it.
     pub fn push_with(&self, make: impl FnOnce() -> Event) {
-        {
-            let mut ring = self.ring();
-            if ring.events.len() >= self.shared.capacity {
-                ring.left_out += 1;
-                return;
-            }
+        if self.shared.held.load(Ordering::Relaxed) >= self.shared.capacity {
+            self.ring().left_out += 1;
+            return;
         }
         self.push(make());
     }
@@ -78,6 +79,7 @@ impl Tap {
                     ring.left_out += 1;
                 }
             }
+            self.shared.held.store(ring.events.len(), Ordering::Relaxed);
             was_empty && !ring.events.is_empty()
         };
         if was_empty {
@@ -89,6 +91,7 @@ impl Tap {
     /// what is held, so that a lab that pushes meanwhile does not wait until a flood is copied.
     pub fn drain(&self, events: &mut Vec<Event>) -> u64 {
         let mut ring = self.ring();
+        self.shared.held.store(0, Ordering::Relaxed);
         if events.is_empty() {
             std::mem::swap(events, &mut ring.events);
         } else {
@@ -100,8 +103,6 @@ impl Tap {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use super::*;
     use crate::trace::event::EchoEvent;
 

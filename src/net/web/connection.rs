@@ -10,6 +10,7 @@ use std::future::poll_fn;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -22,10 +23,9 @@ use super::line::Turn;
 use super::live::Live;
 use super::send::Progress as Sent;
 use super::timer::Timer;
-use crate::net::lock::lock;
 use crate::proto::http::request::{Malformed, Progress};
 use crate::proto::http::rule::Rule;
-use crate::proto::http::service::Mode;
+use crate::proto::http::service::{Mode, Service};
 use crate::trace::event::Event;
 use crate::trace::web::{Cause, Closed, Ending, Phase, WebEvent};
 
@@ -52,6 +52,10 @@ pub struct Connection {
     called: Option<Duration>,
     /// Of the responses that are being sent.
     sent: Sent,
+    /// When the last exchange was done.
+    done: Duration,
+    /// How the server serves, as of so many changes.
+    service: (u64, Arc<Service>),
 }
 
 /// What came of waiting for bytes.
@@ -68,7 +72,11 @@ enum Received {
 
 impl Connection {
     pub fn new(server: Arc<Server>, stream: TcpStream, live: Arc<Live>) -> Self {
+        // First the count, so that a change meanwhile is seen again and none is missed.
+        let changes = server.changes.load(Ordering::Acquire);
         Self {
+            service: (changes, server.service()),
+            done: live.opened,
             server,
             stream,
             live,
@@ -128,6 +136,15 @@ impl Connection {
         };
     }
 
+    /// How the server serves now.
+    fn service(&mut self) -> &Arc<Service> {
+        let changes = self.server.changes.load(Ordering::Acquire);
+        if self.service.0 != changes {
+            self.service = (changes, self.server.service());
+        }
+        &self.service.1
+    }
+
     fn desk(&mut self) -> &mut Desk {
         let server = &self.server;
         self.desk.get_or_insert_with(|| server.desk())
@@ -172,7 +189,7 @@ impl Connection {
     /// Reads until a request is there, and answers it and those that came with it.
     async fn next_requests(&mut self) -> ControlFlow<Cause> {
         let limits = self.server.limits;
-        let now = self.server.now();
+        let now = self.done;
         // The first bytes of the next request may have come with the last one.
         let has_begun = self.desk.as_ref().is_some_and(|desk| !desk.is_empty());
         let mut arrival = has_begun.then_some(Arrival {
@@ -182,7 +199,7 @@ impl Connection {
         });
         if has_begun {
             self.show_reading(now, now);
-        } else if self.requests > 0 && lock(&self.server.service).mode == Mode::OneAtATime {
+        } else if self.requests > 0 && self.service().mode == Mode::OneAtATime {
             // Its last answer was begun before the mode was changed, and left it open.
             return ControlFlow::Break(Cause::OneAtATime);
         }
@@ -295,7 +312,7 @@ impl Connection {
             if let Some(desk) = self.desk.take_if(|_| is_done) {
                 self.server.return_desk(desk);
             }
-            self.live.idle(self.server.now(), self.requests);
+            self.live.idle(self.done, self.requests);
         }
         ControlFlow::Continue(result)
     }

@@ -79,6 +79,8 @@ pub struct Progress {
     pub bytes: u64,
     /// When the first byte was handed over.
     pub first: Option<Duration>,
+    /// When the last one was that went so far.
+    pub last: Option<Duration>,
 }
 
 /// One write of responses.
@@ -215,9 +217,8 @@ impl Sending<'_> {
         })
         .await?;
         self.progress.bytes += sent as u64;
-        if self.progress.first.is_none() {
-            self.progress.first = Some(self.server.now());
-        }
+        self.progress.last = Some(self.server.now());
+        self.progress.first = self.progress.first.or(self.progress.last);
         Ok(sent)
     }
 

@@ -24,7 +24,7 @@ impl Connection {
     /// Answers the request whose head the desk's parser has just read.
     pub(super) async fn answer_one(&mut self, came: Arrival) -> ControlFlow<Cause> {
         let parsed = self.server.now();
-        let service = self.server.service();
+        let service = self.service().clone();
         let desk = self.desk();
         let head = desk.parser().head();
         let (method, length) = (head.method, head.length);
@@ -103,8 +103,8 @@ impl Connection {
     }
 
     /// What becomes of the connection once the request is answered.
-    fn after(&self, message: &Message) -> After {
-        if lock(&self.server.service).mode == Mode::OneAtATime {
+    fn after(&mut self, message: &Message) -> After {
+        if self.service().mode == Mode::OneAtATime {
             return After::Close(Cause::OneAtATime);
         }
         if self.server.is_stopping() {

@@ -4,7 +4,6 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::Connection;
-use crate::net::lock::lock;
 use crate::net::web::desk::{Arrival, Draft, Origin};
 use crate::net::web::live::Answered;
 use crate::net::web::send::{Piece, Progress as Sent, Sending};
@@ -17,6 +16,7 @@ use crate::trace::web::{
 impl Connection {
     /// Sends what is in the output, and what belongs behind it, and reports the exchanges that are finished with it.
     pub(super) async fn flush(&mut self, rest: Vec<Piece>) -> ControlFlow<Cause> {
+        let rate = self.service().rate;
         let Some(desk) = self.desk.as_deref() else {
             return ControlFlow::Continue(());
         };
@@ -38,7 +38,7 @@ impl Connection {
                 status: draft.status,
             }),
             whole: desk.output.len() as u64 + rest.iter().map(Piece::len).sum::<u64>(),
-            rate: lock(&self.server.service).rate,
+            rate,
             started: desk
                 .drafts
                 .last()
@@ -60,8 +60,12 @@ impl Connection {
         let Some(desk) = self.desk.as_deref_mut() else {
             return;
         };
-        let done = self.server.now();
         let progress = std::mem::take(&mut self.sent);
+        let done = match progress.last {
+            Some(last) if ending == Ending::Complete => last,
+            _ => self.server.now(),
+        };
+        self.done = done;
         self.bytes_out += progress.bytes;
         let drafts = std::mem::take(&mut desk.drafts);
         let last = drafts.len().saturating_sub(1);
