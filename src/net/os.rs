@@ -24,7 +24,7 @@ mod portable;
 mod send_file;
 
 pub use machine::{interface_addresses, raise_descriptor_limit};
-pub use send_file::{keep_little_unsent, read_at, send_file};
+pub use send_file::{keep_little_unsent, read_at, send_before_file, send_file};
 
 #[cfg(target_os = "linux")]
 pub use linux::{Batch, KernelDrops, PingSocket, port_holder, resident_memory};

@@ -36,7 +36,7 @@ pub fn send_file(socket: &Socket, file: &File, offset: u64, count: usize) -> io:
 /// Bytes that may lie in the system's send buffer without being on their way. More would only wait there: they leave the processor's cache before they
 /// are sent, and a client that takes nothing is noticed later. What is on its way to a client far off is not limited.
 #[cfg(target_os = "linux")]
-const UNSENT: u32 = 64 << 10;
+const UNSENT: u32 = 16 << 10;
 
 /// Lets a stream's send buffer take no more than can soon be sent (`TCP_NOTSENT_LOWAT`), where the system has that. If it fails, large files are sent
 /// more slowly, nothing else.
@@ -45,6 +45,22 @@ pub fn keep_little_unsent(socket: &Socket) {
     let _ = socket.set_tcp_notsent_lowat(UNSENT);
     #[cfg(not(target_os = "linux"))]
     let _ = socket;
+}
+
+/// `MSG_MORE` of send(2), the same on every processor, which nix does not name.
+#[cfg(target_os = "linux")]
+const MSG_MORE: i32 = 0x8000;
+
+/// Sends bytes behind which a file follows at once: where the system can, it waits for the file's first bytes and sends them together, so that the
+/// client is woken once.
+///
+/// # Errors
+/// Those of `send(2)`; `WouldBlock` where a non-blocking socket is full.
+pub fn send_before_file(socket: &Socket, bytes: &[u8]) -> io::Result<usize> {
+    #[cfg(target_os = "linux")]
+    return socket.send_with_flags(bytes, MSG_MORE);
+    #[cfg(not(target_os = "linux"))]
+    return socket.send(bytes);
 }
 
 /// The same through a buffer. What the socket does not take is read again with the next call.

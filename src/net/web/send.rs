@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use socket2::SockRef;
+use socket2::{SockRef, Socket};
 use tokio::io::{AsyncWrite, Interest};
 use tokio::net::TcpStream;
 
@@ -99,6 +99,29 @@ pub struct Sending<'a> {
     pub started: Duration,
 }
 
+/// What follows the bytes that are written.
+#[derive(Clone, Copy)]
+enum Next {
+    /// A file, at once.
+    File,
+    Anything,
+}
+
+/// A system call that the runtime does not know, as soon as the stream takes something.
+fn poll_call(
+    stream: &TcpStream,
+    context: &mut Context,
+    mut call: impl FnMut(&Socket) -> io::Result<usize>,
+) -> Poll<io::Result<usize>> {
+    loop {
+        std::task::ready!(stream.poll_write_ready(context))?;
+        match stream.try_io(Interest::WRITABLE, || call(&SockRef::from(stream))) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            result => return Poll::Ready(result),
+        }
+    }
+}
+
 impl Sending<'_> {
     /// Sends the output and what belongs behind it.
     pub async fn send(&mut self, output: &[u8], rest: &[Piece]) -> Ending {
@@ -110,7 +133,11 @@ impl Sending<'_> {
             },
             [] => (&[][..], rest),
         };
-        let result = match self.write(output, with_head).await {
+        let next = match others.first() {
+            Some(piece) if piece.in_memory().is_none() => Next::File,
+            _ => Next::Anything,
+        };
+        let result = match self.write(output, with_head, next).await {
             Ok(()) => self.pieces(others).await,
             failed => failed,
         };
@@ -129,14 +156,19 @@ impl Sending<'_> {
                 }
                 _ => {
                     let bytes = piece.in_memory().unwrap_or_default();
-                    self.write(bytes, &[]).await?;
+                    self.write(bytes, &[], Next::Anything).await?;
                 }
             }
         }
         Ok(())
     }
 
-    async fn write(&mut self, mut first: &[u8], mut second: &[u8]) -> Result<(), Ending> {
+    async fn write(
+        &mut self,
+        mut first: &[u8],
+        mut second: &[u8],
+        next: Next,
+    ) -> Result<(), Ending> {
         while !(first.is_empty() && second.is_empty()) {
             let most = self.allowance().await;
             let (one, other) = (
@@ -145,11 +177,16 @@ impl Sending<'_> {
             );
             let sent = self
                 .attempt(|stream, context| {
-                    let stream = Pin::new(stream);
-                    if other.is_empty() {
-                        return stream.poll_write(context, one);
+                    if !other.is_empty() {
+                        let both = [IoSlice::new(one), IoSlice::new(other)];
+                        return Pin::new(stream).poll_write_vectored(context, &both);
                     }
-                    stream.poll_write_vectored(context, &[IoSlice::new(one), IoSlice::new(other)])
+                    match next {
+                        Next::File => {
+                            poll_call(stream, context, |socket| os::send_before_file(socket, one))
+                        }
+                        Next::Anything => Pin::new(stream).poll_write(context, one),
+                    }
                 })
                 .await?;
             let of_first = sent.min(first.len());
@@ -168,16 +205,9 @@ impl Sending<'_> {
             let at = range.start;
             let sent = self
                 .attempt(|stream, context| {
-                    loop {
-                        std::task::ready!(stream.poll_write_ready(context))?;
-                        let attempt = stream.try_io(Interest::WRITABLE, || {
-                            os::send_file(&SockRef::from(&*stream), file, at, count)
-                        });
-                        match attempt {
-                            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                            result => return Poll::Ready(result),
-                        }
-                    }
+                    poll_call(stream, context, |socket| {
+                        os::send_file(socket, file, at, count)
+                    })
                 })
                 .await?;
             if sent == 0 {
