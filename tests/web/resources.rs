@@ -1,11 +1,12 @@
 //! What a path leads to, and which part or state of it a client gets.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sockscope::net::files::{Hidden, Links, Listing, Root};
 use sockscope::proto::http::rule::Rule;
+use sockscope::trace::web::Phase;
 
-use crate::support::web::{DIGITS, GET, Lab, Response};
+use crate::support::web::{DIGITS, GET, Lab, Response, wait_until};
 
 /// A server for which the files are long settled, so that their tags are strong.
 fn settled() -> Lab {
@@ -297,6 +298,26 @@ fn a_file_that_may_still_change_has_a_weak_tag_and_a_change_is_seen_at_once() {
     lab.until("the change is seen", |lab| lab.ask(GET).text() == "changed");
     std::fs::remove_file(lab.path().join("a.txt")).expect("it is there");
     lab.until("it is gone", |lab| lab.ask(GET).status == 404);
+}
+
+#[test]
+fn a_file_that_changes_while_a_body_arrives_is_answered_as_it_is_now() {
+    let mut lab = settled();
+    let mut slow = lab.connect();
+    slow.send("GET /a.txt HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n1");
+    lab.until_phases(&[Phase::Reading]);
+    // Another request brings the file into memory meanwhile.
+    lab.until("the file is known", |lab| {
+        lab.ask(GET).text() == DIGITS && lab.connections().len() == 1
+    });
+    lab.file("a.txt", "changed");
+    // What was looked at is trusted for a millisecond.
+    let changed = Instant::now();
+    wait_until("it is no longer trusted", || {
+        changed.elapsed() > Duration::from_millis(2)
+    });
+    slow.send("2");
+    assert_eq!(slow.response(GET.as_bytes()).text(), "changed");
 }
 
 #[test]

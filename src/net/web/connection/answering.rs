@@ -58,6 +58,11 @@ impl Connection {
             }
         };
         let (server, number) = (self.server.clone(), self.requests);
+        // The file is looked at as it is now, not as it was before the delay or the body.
+        let now = match service.delay.is_zero() && message.body == BodyLength::None {
+            true => parsed,
+            false => server.now(),
+        };
         let desk = self.desk();
         let (parser, bytes, output) = desk.lend(&request);
         let question = Question {
@@ -66,8 +71,8 @@ impl Connection {
             message: &message,
             service: &service,
             after,
-            now: server.clock.instant(parsed),
-            wall: server.clock.wall(parsed),
+            now: server.clock.instant(now),
+            wall: server.clock.wall(now),
         };
         let answer = lock(&server.answerer).answer(&question, output);
         if matches!(request, Origin::Input(_)) {
