@@ -1,6 +1,8 @@
 //! The `sockscope` command: reads the command line, hands over to a printer or to the dashboard, and answers with an exit code.
 
+use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -156,12 +158,20 @@ fn finish(result: io::Result<()>) -> u8 {
     }
 }
 
-/// A file for results: new, so that nothing is overwritten, and private to the user where the system can say so.
-fn new_file(path: &std::path::Path, words: Words) -> Result<std::fs::File, String> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
+/// A file for results: new, so that nothing is overwritten.
+fn new_file(path: &Path, words: Words) -> Result<File, String> {
+    private(OpenOptions::new().write(true).create_new(true), path, words)
+}
+
+/// A log to append to.
+fn log_file_at(path: &Path, words: Words) -> Result<File, String> {
+    private(OpenOptions::new().append(true).create(true), path, words)
+}
+
+/// Opens a file that, if it is made, is private to the user where the system can say so.
+fn private(options: &mut OpenOptions, path: &Path, words: Words) -> Result<File, String> {
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options.open(path).map_err(|error| {
         let path = path.display();
         if error.kind() == io::ErrorKind::AlreadyExists {
@@ -169,18 +179,6 @@ fn new_file(path: &std::path::Path, words: Words) -> Result<std::fs::File, Strin
         } else {
             words.fill("ping.cannot_write", &[("path", &path), ("error", &error)])
         }
-    })
-}
-
-/// A log to append to: private to the user where the system can say so.
-fn log_file_at(path: &std::path::Path, words: Words) -> Result<std::fs::File, String> {
-    let mut options = std::fs::OpenOptions::new();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map_err(|error| {
-        let path = path.display();
-        words.fill("ping.cannot_write", &[("path", &path), ("error", &error)])
     })
 }
 
@@ -306,7 +304,7 @@ fn contradicts_itself(plan: &PingPlan, words: Words) -> bool {
 fn run_ping(
     settings: &PingSettings,
     format: Format,
-    csv: Option<std::fs::File>,
+    csv: Option<File>,
     family: Family,
     words: Words,
     clock: Clock,

@@ -10,6 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::lock::lock;
 use crate::proto::link::HOLD_LIMIT;
 
 /// How many replies may wait; more are dropped and counted.
@@ -96,7 +97,7 @@ impl Eq for Waiting {}
 
 impl Shared {
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.queue)
     }
 }
 

@@ -7,10 +7,11 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::lock::lock;
 use super::os::{PingSocket, Received};
 use crate::proto::ping::{Mode, PingEvent, Plan, Session};
 use crate::proto::stats::PingStats;
@@ -49,7 +50,7 @@ struct Shared {
 
 impl Shared {
     fn stats(&self) -> MutexGuard<'_, PingStats> {
-        self.stats.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.stats)
     }
 }
 

@@ -431,29 +431,6 @@ impl<'a> TimeChart<'a> {
         }
     }
 
-    fn draw_x_labels(&self, area: Rect, plot: &Plot, buf: &mut Buffer) {
-        if plot.area.bottom() >= area.bottom() {
-            return;
-        }
-        let mut limit = area.right();
-        for (x, label) in self.x_ticks.iter().rev() {
-            let Some(column) = plot.column_of_x(*x) else {
-                continue;
-            };
-            let width = text::width(label).min(usize::from(area.width)) as u16;
-            let start = column
-                .saturating_sub(width / 2)
-                .clamp(area.x, area.right() - width);
-            if start + width > limit {
-                continue;
-            }
-            let label = Line::styled(label.as_str(), self.labels);
-            let at = (start, plot.area.bottom());
-            text::draw_line(buf, at, width, &label, Align::Left, self.glyphs);
-            limit = start.saturating_sub(1);
-        }
-    }
-
     fn draw_cursor(&self, plot: &Plot, buf: &mut Buffer) {
         if let Some((x, style)) = self.cursor
             && let Some(column) = plot.column_of_x(x)
@@ -494,7 +471,7 @@ impl Widget for &TimeChart<'_> {
         let mut skyline = self.label_marks(&plot, buf);
         self.draw_heads(&plot, &over, &mut skyline, buf);
         self.draw_y_axis(&canvas, area, &plot, buf);
-        self.draw_x_labels(area, &plot, buf);
+        plot.draw_labels(self.x_ticks, self.labels, self.glyphs, area, buf);
         self.draw_cursor(&plot, buf);
     }
 }

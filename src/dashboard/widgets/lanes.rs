@@ -167,30 +167,6 @@ impl<'a> Lanes<'a> {
             }
         }
     }
-
-    /// Writes the labels of the axis from the right, since the later one is kept.
-    fn draw_axis(&self, area: Rect, plot: &Plot, buf: &mut Buffer) {
-        let y = plot.area.bottom();
-        if y >= area.bottom() {
-            return;
-        }
-        let mut limit = area.right();
-        for (time, label) in self.ticks.iter().rev() {
-            let Some(column) = plot.column_of_x(*time) else {
-                continue;
-            };
-            let width = text::width(label).min(usize::from(area.width)) as u16;
-            let start = column
-                .saturating_sub(width / 2)
-                .clamp(area.x, area.right() - width);
-            if start + width > limit {
-                continue;
-            }
-            let label = Line::styled(label.as_str(), self.labels);
-            text::draw_line(buf, (start, y), width, &label, Align::Left, self.glyphs);
-            limit = start.saturating_sub(1);
-        }
-    }
 }
 
 impl Widget for &Lanes<'_> {
@@ -219,7 +195,7 @@ impl Widget for &Lanes<'_> {
             }
             draw_tags(lane, &plot, y, self.glyphs, buf);
         }
-        self.draw_axis(area, &plot, buf);
+        plot.draw_labels(self.ticks, self.labels, self.glyphs, area, buf);
     }
 }
 

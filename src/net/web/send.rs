@@ -279,13 +279,11 @@ impl Sending<'_> {
         if self.progress.bytes >= self.whole || self.rate.is_some() {
             return Ok(());
         }
-        let limits = &self.server.limits;
         let elapsed = self.server.now().saturating_sub(self.started);
-        let least = limits.lowest_rate as f64 * elapsed.as_secs_f64();
-        if elapsed > limits.stall_time && (self.progress.bytes as f64) < least {
-            return Err(Ending::Stalled);
+        match self.server.limits.is_too_slow(self.progress.bytes, elapsed) {
+            true => Err(Ending::Stalled),
+            false => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -152,6 +152,14 @@ pub struct Limits {
     pub body: u64,
 }
 
+impl Limits {
+    /// Whether a body that has taken so long for so many bytes is given up.
+    pub fn is_too_slow(&self, bytes: u64, elapsed: Duration) -> bool {
+        let least = self.lowest_rate as f64 * elapsed.as_secs_f64();
+        elapsed > self.stall_time && (bytes as f64) < least
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -214,6 +222,21 @@ mod tests {
         ] {
             assert_eq!(Forced::parse(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_slow_body_is_given_up_after_the_stall_time() {
+        let limits = Limits::default();
+        let seconds = Duration::from_secs;
+        assert!(!limits.is_too_slow(0, seconds(30)), "not before it is over");
+        // 500 bytes a second, for 31 seconds.
+        assert!(limits.is_too_slow(15_499, seconds(31)));
+        assert!(!limits.is_too_slow(15_500, seconds(31)));
+        let patient = Limits {
+            lowest_rate: 0,
+            ..limits
+        };
+        assert!(!patient.is_too_slow(0, seconds(3_600)));
     }
 
     #[test]

@@ -5,7 +5,13 @@
 
 use std::ops::Range;
 
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::Line;
+
+use crate::dashboard::widgets::Glyphs;
+use crate::dashboard::widgets::text::{self, Align};
 
 /// How values become heights.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -124,6 +130,38 @@ impl Plot {
         let width = (self.to - self.from) / f64::from(self.area.width);
         let start = self.from + f64::from(column - self.area.x) * width;
         Some(start..start + width)
+    }
+
+    /// Writes labels under the plot, in the row of `area` that follows it if there is one; from the right, so that where two would touch the later one is
+    /// kept.
+    pub(in super::super) fn draw_labels(
+        &self,
+        labels: &[(f64, String)],
+        style: Style,
+        glyphs: Glyphs,
+        area: Rect,
+        buf: &mut Buffer,
+    ) {
+        let y = self.area.bottom();
+        if y >= area.bottom() {
+            return;
+        }
+        let mut limit = area.right();
+        for (x, label) in labels.iter().rev() {
+            let Some(column) = self.column_of_x(*x) else {
+                continue;
+            };
+            let width = text::width(label).min(usize::from(area.width)) as u16;
+            let start = column
+                .saturating_sub(width / 2)
+                .clamp(area.x, area.right() - width);
+            if start + width > limit {
+                continue;
+            }
+            let label = Line::styled(label.as_str(), style);
+            text::draw_line(buf, (start, y), width, &label, Align::Left, glyphs);
+            limit = start.saturating_sub(1);
+        }
     }
 
     /// Which of `slots` equal parts of the window holds a second; its end is in the last one.

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSliceMut};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -20,6 +20,7 @@ use nix::sys::socket::{
 use nix::sys::time::TimeSpec;
 
 use super::inet_address;
+use crate::net::lock::lock;
 use crate::net::os::{Received, bind_udp, is_transient, pinger_address};
 
 /// How often one datagram is offered to the kernel. A failing call takes a pending error of older datagrams away,
@@ -125,8 +126,7 @@ impl PingSocket {
     /// # Errors
     /// Those of `ppoll(2)` and `recvmsg(2)`, interruptions and ICMP errors aside.
     pub fn receive(&self, buffer: &mut [u8], timeout: Duration) -> io::Result<Received> {
-        // A panic elsewhere leaves the inbox whole, so a poisoned lock is as good as any.
-        let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inbox = lock(&self.inbox);
         if let Some(held) = inbox.next(buffer) {
             return Ok(held);
         }

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::report::parts;
+use super::report::{parts, parts_with};
 use super::{Connection, Received, gone};
 use crate::net::lock::lock;
 use crate::net::web::answer::{After, Question};
@@ -35,7 +35,8 @@ impl Connection {
                 return ControlFlow::Break(self.refuse_request(rule, offset, came).await);
             }
         };
-        let parts = parts(head, desk.received());
+        let asked = &message.asked;
+        let parts = parts_with(head, desk.received(), asked.user_agent, asked.referer);
         let start = desk.received_at().start;
         if !service.delay.is_zero() {
             self.flush(Vec::new()).await?;
@@ -182,10 +183,7 @@ impl Connection {
             let (live, number) = (&self.live, self.requests);
             let now = self.server.now();
             live.reading(now, number, came.first_byte, &kept, whole);
-            let elapsed = now.saturating_sub(begun);
-            let least = limits.lowest_rate as f64 * elapsed.as_secs_f64();
-            let is_too_slow = elapsed > limits.stall_time && (whole as f64) < least;
-            let received = match is_too_slow {
+            let received = match limits.is_too_slow(whole, now.saturating_sub(begun)) {
                 true => Received::TooLate,
                 false => self.receive(now + limits.stall_time).await,
             };

@@ -208,14 +208,23 @@ fn beginning(output: &[u8], draft: &Draft, rest: &[Piece], most: usize) -> Box<[
 
 /// Where the parts of a request stand, as far as the parser has read them.
 pub(super) fn parts(head: &Head, bytes: &[u8]) -> Parts {
-    let part = |span: Span| -> Part { span.start..span.end };
     let field = |name: &[u8]| {
-        let field = head
-            .fields
-            .iter()
-            .find(|field| field.name.of(bytes).eq_ignore_ascii_case(name));
-        field.map(|field| part(field.value))
+        let mut fields = head.fields.iter();
+        fields
+            .find(|field| field.name.of(bytes).eq_ignore_ascii_case(name))
+            .map(|field| field.value)
     };
+    parts_with(head, bytes, field(b"user-agent"), field(b"referer"))
+}
+
+/// The same where the two fields of a log are found already.
+pub(super) fn parts_with(
+    head: &Head,
+    bytes: &[u8],
+    user_agent: Option<Span>,
+    referer: Option<Span>,
+) -> Parts {
+    let part = |span: Span| -> Part { span.start..span.end };
     // What stands behind the target is `HTTP/d.d`, eight bytes, or there would be no version.
     let version = head.target.end + 1;
     // Of a target that was not read to its end, what there is of it is worth showing.
@@ -238,7 +247,7 @@ pub(super) fn parts(head: &Head, bytes: &[u8]) -> Parts {
             _ => version..version + 8,
         },
         head: head.length,
-        user_agent: field(b"user-agent"),
-        referer: field(b"referer"),
+        user_agent: user_agent.map(part),
+        referer: referer.map(part),
     }
 }
