@@ -15,7 +15,7 @@ mod web;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-pub use address::{DEFAULT_PORT, Target, WEB_PORT};
+pub use address::{DEFAULT_PORT, Target, WEB_PORT, local};
 pub use error::{Problem, SettingsError};
 pub use layers::{Environment, File, Given, Resolved, Source, find_file, load, variable};
 pub use table::{Row, Shape, TABLE};

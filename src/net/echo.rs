@@ -82,16 +82,6 @@ struct Published {
     clients: Vec<ClientCounts>,
 }
 
-fn start_error(address: SocketAddr, error: &std::io::Error) -> StartError {
-    let udp = Transport::Udp;
-    StartError::new(udp, address, error, || {
-        (
-            os::port_holder(address, udp),
-            os::port_holder_command(address.port(), udp),
-        )
-    })
-}
-
 impl EchoServer {
     /// Binds the socket and starts answering.
     pub fn start(config: EchoConfig, clock: Clock, tap: Tap) -> Result<Self, StartError> {
@@ -100,7 +90,8 @@ impl EchoServer {
             let address = socket.local_addr()?;
             Ok((socket, address))
         });
-        let (socket, address) = bound.map_err(|error| start_error(config.listen, &error))?;
+        let (socket, address) =
+            bound.map_err(|error| os::start_error(Transport::Udp, config.listen, &error))?;
         let control = Arc::new(Control {
             stop: AtomicBool::new(false),
             changed: AtomicBool::new(false),
@@ -118,7 +109,7 @@ impl EchoServer {
                 let (control, tap) = (control.clone(), tap.clone());
                 move || Worker::new(config, socket, address, clock, tap, control).run()
             })
-            .map_err(|error| start_error(address, &error))?;
+            .map_err(|error| os::start_error(Transport::Udp, address, &error))?;
         Ok(Self {
             address,
             seed,

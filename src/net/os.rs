@@ -37,7 +37,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::trace::start_error::Transport;
+use crate::trace::start_error::{StartError, Transport};
 
 /// Receive buffer asked for, in bytes. A system that allows less gives what it allows: 4 MiB holds a few
 /// thousand small datagrams while the reading thread is off the processor.
@@ -191,6 +191,16 @@ pub fn port_holder_command(port: u16, transport: Transport) -> String {
             Transport::Tcp => format!("lsof -nP -iTCP:{port} -sTCP:LISTEN"),
         }
     }
+}
+
+/// Why a server could not start, with whoever holds its port.
+pub fn start_error(transport: Transport, address: SocketAddr, error: &io::Error) -> StartError {
+    StartError::new(transport, address, error, || {
+        (
+            port_holder(address, transport),
+            port_holder_command(address.port(), transport),
+        )
+    })
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ mod send;
 mod timer;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -33,6 +33,7 @@ use super::files::{Files, Policy, Root};
 use super::lock::lock;
 use super::os;
 use crate::proto::http::service::{Limits, Mode, Service};
+use crate::settings;
 use crate::trace::clock::Clock;
 use crate::trace::event::Event;
 use crate::trace::start_error::{Reason, StartError, Transport};
@@ -157,35 +158,19 @@ impl Server {
     }
 }
 
-fn start_error(address: SocketAddr, error: &io::Error) -> StartError {
-    let tcp = Transport::Tcp;
-    StartError::new(tcp, address, error, || {
-        (
-            os::port_holder(address, tcp),
-            os::port_holder_command(address.port(), tcp),
-        )
-    })
-}
-
 /// Where others reach a server that listens at this address.
 fn reachable(address: SocketAddr) -> Vec<SocketAddr> {
     if !address.ip().is_unspecified() {
         return vec![address];
     }
-    let is_fitting = |ip: &IpAddr| address.is_ipv6() || ip.is_ipv4();
+    // An IPv6 socket takes IPv6 only.
     let mut all: Vec<SocketAddr> = os::interface_addresses()
         .into_iter()
-        .filter(is_fitting)
+        .filter(|ip| ip.is_ipv4() == address.is_ipv4())
         .map(|ip| SocketAddr::new(ip, address.port()))
         .collect();
     if all.is_empty() {
-        all.push(SocketAddr::new(
-            match address.is_ipv4() {
-                true => IpAddr::from(std::net::Ipv4Addr::LOCALHOST),
-                false => IpAddr::from(std::net::Ipv6Addr::LOCALHOST),
-            },
-            address.port(),
-        ));
+        all.push(settings::local(address));
     }
     all
 }
@@ -193,7 +178,7 @@ fn reachable(address: SocketAddr) -> Vec<SocketAddr> {
 impl WebServer {
     /// Opens the folder and the socket and starts serving.
     pub fn start(config: WebConfig, clock: Clock, tap: Tap) -> Result<Self, StartError> {
-        let failed = |error: io::Error| start_error(config.listen, &error);
+        let failed = |error: io::Error| os::start_error(Transport::Tcp, config.listen, &error);
         // Connections and files need descriptors; where the limit cannot be raised, accepting backs off at it.
         os::raise_descriptor_limit();
         let files =
@@ -396,4 +381,25 @@ fn admit(server: &Arc<Server>, stream: TcpStream, client: SocketAddr) {
         tokio::spawn(connection.serve())
     };
     live.set_task(task.abort_handle());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_at_all_addresses_is_reached_at_those_of_its_family() {
+        for listen in ["0.0.0.0:6789", "[::]:6789"] {
+            let listen: SocketAddr = listen.parse().unwrap();
+            let all = reachable(listen);
+            assert!(!all.is_empty());
+            for address in all {
+                assert_eq!(address.is_ipv4(), listen.is_ipv4(), "{address}");
+                assert!(!address.ip().is_unspecified());
+                assert_eq!(address.port(), 6_789);
+            }
+        }
+        let one: SocketAddr = "192.0.2.7:80".parse().unwrap();
+        assert_eq!(reachable(one), [one]);
+    }
 }

@@ -15,6 +15,16 @@ pub const WEB_PORT: u16 = 6_789;
 /// The longest host name: RFC 1035, section 2.3.4, less the length octets of its first and root label.
 const LONGEST_NAME: usize = 253;
 
+/// The address under which a server is reached from its own machine.
+pub fn local(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
 /// Somebody to ping: a host name or address, and a port.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Target {

@@ -199,17 +199,8 @@ impl PingTab {
         match self.live.server.state {
             ServerState::Listening(address) if self.pings_itself => {
                 self.pings_itself = false;
-                let ip = if address.ip().is_unspecified() {
-                    if address.is_ipv4() {
-                        std::net::Ipv4Addr::LOCALHOST.into()
-                    } else {
-                        std::net::Ipv6Addr::LOCALHOST.into()
-                    }
-                } else {
-                    address.ip()
-                };
                 vec![self.start_target(settings::Target {
-                    host: ip.to_string(),
+                    host: settings::local(address).ip().to_string(),
                     port: address.port(),
                 })]
             }

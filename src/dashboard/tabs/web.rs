@@ -431,7 +431,7 @@ impl WebTab {
     /// The address under which a client on this machine reaches the server.
     fn own_address(&self) -> Option<SocketAddr> {
         match &self.live.server {
-            ServerState::Listening { address, .. } => Some(sender::local(*address)),
+            ServerState::Listening { address, .. } => Some(crate::settings::local(*address)),
             _ => None,
         }
     }

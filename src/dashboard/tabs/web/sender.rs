@@ -7,7 +7,7 @@ mod transcript;
 mod view;
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use crossterm::event::{Event as Input, KeyCode, KeyEvent};
@@ -21,7 +21,7 @@ use crate::dashboard::keys::Action;
 use crate::dashboard::tabs::panel::steps_on;
 use crate::dashboard::widgets::editor::Editor;
 use crate::proto::http::script::{self, Pace, Preset, presets};
-use crate::settings::Target;
+use crate::settings::{self, Target};
 use crate::trace::web::{SenderEvent, SenderId};
 use crate::words::Words;
 
@@ -120,7 +120,7 @@ impl Default for Sender {
 impl Sender {
     /// Our own server is the target unless another one was typed.
     pub fn set_own_server(&mut self, address: SocketAddr) {
-        let address = local(address);
+        let address = settings::local(address);
         if self.own_server == Some(address) {
             return;
         }
@@ -382,14 +382,4 @@ fn has_port(text: &str) -> bool {
         Some(rest) => rest.contains("]:"),
         None => text.matches(':').count() == 1,
     }
-}
-
-/// The address under which a server is reached from its own machine.
-pub fn local(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
 }

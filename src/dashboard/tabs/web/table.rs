@@ -507,7 +507,7 @@ fn why_empty(tab: &WebTab, words: Words) -> Option<Vec<String>> {
     let mut lines = match &model.server {
         ServerState::Starting => return Some(vec![words.t("status.web_starting").into_owned()]),
         ServerState::Listening { address, .. } => {
-            let url = urls::url(super::sender::local(*address));
+            let url = urls::url(crate::settings::local(*address));
             return Some(vec![
                 words.fill("web.empty", &[("url", &url)]),
                 words.t("web.empty_sender").into_owned(),

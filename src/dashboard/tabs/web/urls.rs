@@ -31,7 +31,7 @@ pub fn reachable(server: &ServerState) -> Vec<SocketAddr> {
     };
     let mut all = reachable.clone();
     if all.is_empty() {
-        all.push(super::sender::local(*address));
+        all.push(crate::settings::local(*address));
     }
     all.sort_by_key(|address| address.ip().is_loopback());
     all
