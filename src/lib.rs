@@ -51,7 +51,10 @@ pub mod proto {
     pub mod guard;
     pub mod http;
     pub mod link;
+    pub mod message;
     pub mod ping;
+    pub mod secret;
+    pub mod smtp;
     pub mod stats;
 }
 
@@ -61,6 +64,7 @@ pub mod trace {
     pub mod csv;
     pub mod escape;
     pub mod event;
+    pub mod mail;
     pub mod start_error;
     pub mod tap;
     pub mod web;

@@ -1,6 +1,8 @@
 //! The dashboard's state and how it changes: [`App::update`] takes a message and answers with effects. No I/O happens here, so that every
 //! screen can be tried without a terminal, a socket or a clock.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
@@ -19,9 +21,13 @@ use crate::proto::http::script;
 use crate::proto::http::service::Service;
 use crate::proto::link::LinkSettings;
 use crate::proto::ping::Mode;
+use crate::proto::smtp::fault::Fault;
+use crate::proto::smtp::plan::{Order, Plan};
+use crate::proto::smtp::server::EndOfData;
 use crate::settings::{Target, ThemeName};
 use crate::trace::clock::Clock;
 use crate::trace::event::{ClientCounts, EchoCounts, Event, TargetId};
+use crate::trace::mail::{MailReport, MessageId, Page, SendingId};
 use crate::trace::start_error::StartError;
 use crate::trace::web::SenderId;
 use crate::words::{Lang, Words};
@@ -39,6 +45,8 @@ pub enum Msg {
         left_out: u64,
         /// Of the web server's.
         web_left_out: u64,
+        /// Of the mail server's.
+        mail_left_out: u64,
     },
     /// The labs' exact counters, read just before a frame.
     Counters(Counters),
@@ -48,6 +56,21 @@ pub enum Msg {
         error: String,
     },
     WebFailed(StartError),
+    MailFailed(StartError),
+    /// What the mailbox holds.
+    Mailbox(Page),
+    /// A message as it is stored, or why it can't be read.
+    MessageRead {
+        id: MessageId,
+        stored: Result<Arc<[u8]>, String>,
+    },
+    /// Paths that begin with `text`; folders end in a separator.
+    Completed {
+        text: String,
+        paths: Vec<String>,
+    },
+    /// Where a file was saved, or why it was not.
+    Saved(Result<PathBuf, String>),
     /// A second has passed that something on screen waits for.
     Tick,
 }
@@ -58,6 +81,7 @@ pub struct Counters {
     pub echo: Option<(EchoCounts, Vec<ClientCounts>)>,
     pub targets: Vec<(TargetId, Figures)>,
     pub web: Option<Box<WebReport>>,
+    pub mail: Option<MailReport>,
 }
 
 /// What the dashboard wants done.
@@ -109,6 +133,37 @@ pub enum Effect {
     StopSender {
         id: SenderId,
     },
+    /// Starts the lab's mail server, at the addresses of the settings or at any free ports.
+    StartMail {
+        any_port: bool,
+    },
+    SetFaults(Vec<Fault>),
+    SetEndOfData(EndOfData),
+    /// Sends mail.
+    StartSending {
+        id: SendingId,
+        plan: Box<Plan>,
+    },
+    /// Tells a sending what a person wants of it.
+    Order {
+        id: SendingId,
+        order: Order,
+    },
+    /// Keeps what was written, over a crash and a restart. It never holds a password.
+    SaveDraft(String),
+    /// Reads the mailbox: all of it, or the messages that hold a text.
+    ReadMailbox {
+        search: String,
+    },
+    ReadMessage(MessageId),
+    DeleteMessages(Vec<MessageId>),
+    /// Writes a file into the folder for saved files, under this name or, if that is taken, one like it.
+    SaveFile {
+        name: String,
+        bytes: Vec<u8>,
+    },
+    /// Looks for paths that begin with this text.
+    Complete(String),
     /// Puts a text into the clipboard of whoever sits at the terminal.
     Copy(String),
 }
@@ -293,6 +348,7 @@ impl App {
                 events,
                 left_out,
                 web_left_out,
+                mail_left_out: _,
             } => {
                 let (web, ping): (Vec<Event>, Vec<Event>) = events
                     .into_iter()
@@ -307,6 +363,11 @@ impl App {
                 self.ping.set_counters(counters, self.now);
                 Vec::new()
             }
+            Msg::MailFailed(_)
+            | Msg::Mailbox(_)
+            | Msg::MessageRead { .. }
+            | Msg::Completed { .. }
+            | Msg::Saved(_) => Vec::new(),
             Msg::WebFailed(error) => {
                 self.web.failed(error);
                 Vec::new()

@@ -144,6 +144,7 @@ impl Labs {
             events,
             left_out,
             web_left_out,
+            mail_left_out: 0,
         })
     }
 
@@ -172,6 +173,7 @@ impl Labs {
                     more,
                 })
             }),
+            mail: None,
         }
     }
 
@@ -242,6 +244,17 @@ impl Labs {
                 self.start_sender(id, plan);
             }
             Effect::StopSender { id } => self.senders.retain(|(other, _)| *other != id),
+            Effect::StartMail { .. }
+            | Effect::SetFaults(_)
+            | Effect::SetEndOfData(_)
+            | Effect::StartSending { .. }
+            | Effect::Order { .. }
+            | Effect::SaveDraft(_)
+            | Effect::ReadMailbox { .. }
+            | Effect::ReadMessage(_)
+            | Effect::DeleteMessages(_)
+            | Effect::SaveFile { .. }
+            | Effect::Complete(_) => {}
             Effect::Quit | Effect::SetMouse(_) | Effect::Copy(_) => {}
         }
         None

@@ -186,14 +186,20 @@ fn is_visible(msg: &Msg, front: Tab) -> bool {
         Event::Echo(_) => true,
         Event::Web(WebEvent::Listening { .. } | WebEvent::Failed { .. }) => true,
         Event::Web(_) | Event::Sender { .. } => front == Tab::Web,
+        Event::Mail(MailEvent::Listening { .. } | MailEvent::Failed { .. }) => true,
+        Event::Mail(_) | Event::Sending { .. } => front == Tab::Mail,
     };
     match msg {
         Msg::Events {
             events,
             left_out,
             web_left_out,
+            mail_left_out,
         } => {
-            *left_out > 0 || (*web_left_out > 0 && front == Tab::Web) || events.iter().any(is_seen)
+            *left_out > 0
+                || (*web_left_out > 0 && front == Tab::Web)
+                || (*mail_left_out > 0 && front == Tab::Mail)
+                || events.iter().any(is_seen)
         }
         _ => true,
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::mail::{MailEvent, SendingEvent, SendingId};
 use super::web::{SenderEvent, SenderId, WebEvent};
 use crate::proto::guard::Refusal;
 use crate::proto::link::{Fate, Leg, LinkSettings, Verdict, Why};
@@ -27,6 +28,11 @@ pub enum Event {
     Sender {
         id: SenderId,
         event: SenderEvent,
+    },
+    Mail(MailEvent),
+    Sending {
+        id: SendingId,
+        event: SendingEvent,
     },
 }
 

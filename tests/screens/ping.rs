@@ -142,6 +142,7 @@ impl Bench {
                 events,
                 left_out: 0,
                 web_left_out: 0,
+                mail_left_out: 0,
             },
             now,
         )

@@ -279,6 +279,7 @@ impl Bench {
             events: events.into_iter().map(Event::Web).collect(),
             left_out: 0,
             web_left_out: 0,
+            mail_left_out: 0,
         });
     }
 

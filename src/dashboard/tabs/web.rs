@@ -172,7 +172,7 @@ impl WebTab {
             match event {
                 Event::Web(event) => self.live.take(event),
                 Event::Sender { id, event } => self.sender.take(id, event),
-                Event::Echo(_) | Event::Ping { .. } => {}
+                Event::Echo(_) | Event::Ping { .. } | Event::Mail(_) | Event::Sending { .. } => {}
             }
         }
         self.live.left_out += left_out;

@@ -451,6 +451,7 @@ fn what_the_log_could_not_take_is_counted_until_it_is_cleared() {
         events: Vec::new(),
         left_out: 7,
         web_left_out: 1_234,
+        mail_left_out: 0,
     });
     assert_shows(&bench.screen((80, 24)), &["+1234 not shown"]);
     bench.key('x');

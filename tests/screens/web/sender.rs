@@ -38,6 +38,7 @@ fn report(bench: &mut Bench, id: SenderId, events: Vec<SenderEvent>) {
             .collect(),
         left_out: 0,
         web_left_out: 0,
+        mail_left_out: 0,
     });
 }
 

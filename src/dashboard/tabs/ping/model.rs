@@ -233,7 +233,7 @@ impl PingModel {
                 self.server.state = ServerState::Failed(error)
             }
             Event::Ping { target, event } => self.target_said(target, event),
-            Event::Web(_) | Event::Sender { .. } => {}
+            Event::Web(_) | Event::Sender { .. } | Event::Mail(_) | Event::Sending { .. } => {}
         }
     }
 

@@ -1,0 +1,43 @@
+//! Messages (RFC 5322 and MIME): what a person writes, what goes over the wire, and what a mailbox holds.
+
+use std::path::PathBuf;
+
+use super::smtp::address::{Address, Envelope};
+
+/// A message as a person wrote it, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outline {
+    pub from: Mailbox,
+    pub to: Vec<Mailbox>,
+    pub cc: Vec<Mailbox>,
+    /// They get the message, and no header tells.
+    pub bcc: Vec<Mailbox>,
+    pub subject: String,
+    /// Its lines ended by LF.
+    pub body: String,
+    /// Files, read when the message is sent.
+    pub attachments: Vec<PathBuf>,
+}
+
+/// An address with the name that goes before it (RFC 5322 §3.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mailbox {
+    pub name: Option<String>,
+    pub address: Address,
+}
+
+impl Outline {
+    /// Who gets it: To, Cc and Bcc in this order, each address once.
+    pub fn envelope(&self) -> Envelope {
+        let mut to: Vec<Address> = Vec::new();
+        for mailbox in self.to.iter().chain(&self.cc).chain(&self.bcc) {
+            if !to.contains(&mailbox.address) {
+                to.push(mailbox.address.clone());
+            }
+        }
+        Envelope {
+            from: Some(self.from.address.clone()),
+            to,
+        }
+    }
+}

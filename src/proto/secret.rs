@@ -1,0 +1,49 @@
+//! A password, or a line that holds one: bytes that are never printed, logged or serialised by accident, and wiped when they are no longer needed.
+//!
+//! It stands apart so that "no password in a log, a capture or a test" is a property of a type and not of the care of everybody who handles one.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+/// What is written in place of a secret.
+pub const MASK: &str = "********";
+
+/// Bytes that only [`Secret::reveal`] shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Zeroizing<Box<[u8]>>);
+
+impl Secret {
+    pub fn new(bytes: impl Into<Box<[u8]>>) -> Self {
+        Self(Zeroizing::new(bytes.into()))
+    }
+
+    /// The bytes themselves: for the socket they belong to, and for eyes that asked to see them.
+    pub fn reveal(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self::new(text.as_bytes())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn does_not_show_itself() {
+        let secret = Secret::from("hunter2");
+        assert_eq!(format!("{secret:?}"), "Secret");
+        assert_eq!(secret.reveal(), b"hunter2");
+    }
+}

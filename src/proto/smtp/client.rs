@@ -1,0 +1,1 @@
+//! The client without its sockets: whole replies in, the next step out.

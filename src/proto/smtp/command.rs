@@ -1,0 +1,1 @@
+//! Commands as a server reads them (RFC 5321 §4.1).

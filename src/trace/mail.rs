@@ -1,0 +1,469 @@
+//! What happens between a mail client and a mail server, as plain data: the part of the vocabulary that speaks SMTP. Both ends report in the same
+//! terms, so that the two sides of a dialogue can be laid side by side.
+//!
+//! Times are [`Duration`]s since the program's clock origin.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::proto::secret::Secret;
+use crate::proto::smtp::address::{Address, Envelope};
+use crate::proto::smtp::code::{Code, Enhanced};
+use crate::proto::smtp::fault::Fault;
+use crate::proto::smtp::reply::Reply;
+use crate::proto::smtp::server::EndOfData;
+use crate::proto::smtp::stage::Stage;
+
+/// Which sending of this program, in the order in which they were started.
+pub type SendingId = u64;
+
+/// Which session of the lab's server, from 1 in the order in which they were opened.
+pub type SessionId = u64;
+
+/// Which message of the mailbox. It stays the same as long as the message is kept, over restarts too.
+pub type MessageId = u64;
+
+/// Bytes of TLS records that a [`Cipher`] keeps.
+pub const CIPHER_EXCERPT: usize = 48;
+
+/// Something that was said.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spoken {
+    /// When it was handed to the system, or was whole on arrival.
+    pub at: Duration,
+    /// The command it is, or answers.
+    pub stage: Stage,
+    /// It was said inside TLS.
+    pub encrypted: bool,
+    pub what: Speech,
+}
+
+/// What was said.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Speech {
+    /// A line of the client.
+    Command(Line),
+    /// A reply of the server.
+    Reply {
+        reply: Box<Reply>,
+        /// Since the command (or, for the greeting, since the connection) was complete; `None` for a reply to nothing.
+        latency: Option<Duration>,
+        /// How it fits the command.
+        fit: Fit,
+    },
+    /// A message, or a chunk of one, went over: only its measure is kept.
+    Content {
+        /// Its bytes on the wire, doubled dots and the final dot included.
+        bytes: u64,
+        /// Dots that were doubled.
+        stuffed: u64,
+        /// Its first bytes.
+        excerpt: Box<[u8]>,
+    },
+}
+
+/// A line without its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// With [`crate::proto::secret::MASK`] where the secret is.
+    pub shown: Box<[u8]>,
+    /// The whole line, where it holds a secret.
+    pub secret: Option<Secret>,
+}
+
+/// How a reply fits the command before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// The client can go on as it wants to.
+    Expected,
+    /// The RFC knows this answer to this command; it is a refusal.
+    Refusal,
+    /// Not in the list of RFC 5321 §4.3.2 for this command.
+    NotInTheList,
+    /// Nobody asked.
+    Unasked,
+}
+
+/// Bytes of an encrypted session as everybody on the way sees them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cipher {
+    pub at: Duration,
+    pub from: Speaker,
+    /// The first of them, up to [`CIPHER_EXCERPT`].
+    pub excerpt: Box<[u8]>,
+    pub length: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaker {
+    Client,
+    Server,
+}
+
+/// From a sending.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SendingEvent {
+    /// A connection is being opened. Another try begins with this, too.
+    Connecting {
+        at: Duration,
+        host: String,
+        port: u16,
+        /// From 1.
+        attempt: u32,
+    },
+    Connected {
+        at: Duration,
+        local: SocketAddr,
+        server: SocketAddr,
+    },
+    Spoken(Spoken),
+    /// The handshake is over, well or not.
+    Tls {
+        at: Duration,
+        card: Box<TlsCard>,
+    },
+    /// What the wire shows of an encrypted session.
+    Cipher(Cipher),
+    /// A reply is awaited until then, at the latest.
+    Awaiting {
+        at: Duration,
+        stage: Stage,
+        until: Duration,
+    },
+    /// Step mode: this command would go out next, and waits. `expected` are the codes that would be a success.
+    Held {
+        at: Duration,
+        stage: Stage,
+        line: Line,
+        expected: &'static [u16],
+    },
+    /// How much of the message is out.
+    Progress {
+        at: Duration,
+        sent: u64,
+        total: u64,
+    },
+    /// One message is decided.
+    Decided(Box<Decided>),
+    /// Another try is made then, for these recipients.
+    Retrying {
+        at: Duration,
+        until: Duration,
+        recipients: Vec<Address>,
+    },
+    Ended {
+        at: Duration,
+        summary: Box<Summary>,
+    },
+}
+
+/// How one message fared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decided {
+    pub at: Duration,
+    /// Which of the messages of this sending, from 1.
+    pub number: u32,
+    pub recipients: Vec<Recipient>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recipient {
+    pub address: Address,
+    pub fate: RecipientFate,
+    /// The reply that decided it.
+    pub reply: Option<Verdict>,
+}
+
+/// What decided about a recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    pub stage: Stage,
+    pub code: Code,
+    pub enhanced: Option<Enhanced>,
+    /// The reply's lines, escaped and joined by a space.
+    pub text: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecipientFate {
+    /// The server has taken the message for this recipient.
+    Accepted,
+    /// 5xx.
+    Refused,
+    /// 4xx, and no further try is planned.
+    Deferred,
+    /// The connection was lost after the final dot: the message may have been delivered (RFC 5321 §4.2.5).
+    Unknown,
+    /// It did not come to that.
+    NotTried,
+}
+
+/// How a sending ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    pub outcome: Outcome,
+    /// Where it ended; for a success, the last stage.
+    pub stage: Stage,
+    /// Of the last message.
+    pub recipients: Vec<Recipient>,
+    /// Messages that went out to all, or some, of their recipients.
+    pub sent: u32,
+    /// Messages asked for.
+    pub asked: u32,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// Every recipient of every message was accepted.
+    Sent,
+    /// Some were.
+    PartlySent,
+    /// The server refused.
+    Refused,
+    /// The login was refused.
+    LoginRefused,
+    /// It ended where it was told to (`quit_after`), or a person ended it.
+    Stopped,
+    /// It never came to a decision.
+    Failed(Failure),
+    /// Lost after the final dot: it may have been delivered.
+    Unknown,
+}
+
+impl Outcome {
+    /// Its stable name in JSON.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Outcome::Sent => "sent",
+            Outcome::PartlySent => "partly-sent",
+            Outcome::Refused | Outcome::LoginRefused => "refused",
+            Outcome::Stopped => "stopped",
+            Outcome::Failed(_) => "failed",
+            Outcome::Unknown => "unknown",
+        }
+    }
+}
+
+/// Why a sending failed without the server's having decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The password, or an attachment, could not be read: the system's own words, and which.
+    Source { what: String, error: String },
+    /// The name is not known, or nobody is there.
+    CannotConnect(String),
+    /// The server closed, or the connection broke.
+    Lost(String),
+    /// No reply in time.
+    TimedOut(Duration),
+    /// TLS was asked for and could not be had: not offered, refused, or the handshake failed.
+    Tls(TlsFailure),
+    /// A reply that is none.
+    NotAReply(String),
+    /// The server does not offer what the message or the plan needs.
+    NotOffered(Need),
+}
+
+/// Why a session was not encrypted as asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TlsFailure {
+    /// STARTTLS is not among the capabilities: not built in, or cut out by somebody on the way.
+    NotOffered,
+    /// The server answered STARTTLS with something else than 220.
+    Refused(Code),
+    /// Bytes stood behind the reply to STARTTLS in clear text: an attack (RFC 3207 §4.2), or a broken server.
+    Injected(Box<[u8]>),
+    /// The certificate is not trusted; the card tells why.
+    Untrusted(String),
+    /// The handshake failed.
+    Handshake(String),
+}
+
+/// What a server lacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Need {
+    /// It offers no AUTH at all, or not this mechanism.
+    Mechanism {
+        wanted: String,
+        offered: Vec<String>,
+    },
+    /// An address that is not ASCII (RFC 6531).
+    SmtpUtf8(Address),
+    /// The message is bigger than it takes (RFC 1870).
+    Size { bytes: u64, most: u64 },
+}
+
+/// What a TLS handshake showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsCard {
+    /// The name that was asked for.
+    pub server_name: String,
+    /// Such as `TLSv1.3`; `None` when the handshake failed before.
+    pub version: Option<String>,
+    pub cipher: Option<String>,
+    /// The server's own certificate first.
+    pub chain: Vec<CertificateCard>,
+    /// Why the chain is not trusted, in a sentence.
+    pub distrust: Option<String>,
+    /// The handshake failed for another reason.
+    pub error: Option<String>,
+    pub took: Duration,
+}
+
+/// What a certificate says. Text in it is escaped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateCard {
+    pub subject: String,
+    pub issuer: String,
+    /// DNS names and addresses it is made out for.
+    pub names: Vec<String>,
+    /// As `2026-11-22`.
+    pub not_before: String,
+    pub not_after: String,
+    /// SHA-256 of its DER form, in hex with colons.
+    pub fingerprint: String,
+}
+
+/// From the lab's mail server.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MailEvent {
+    Listening {
+        address: SocketAddr,
+        /// Where TLS is spoken from the first byte.
+        tls_address: Option<SocketAddr>,
+        /// The file with the server's certificate.
+        certificate: Option<PathBuf>,
+        /// The Maildir; `None` keeps messages in memory.
+        folder: Option<PathBuf>,
+    },
+    Opened {
+        session: SessionId,
+        client: SocketAddr,
+        at: Duration,
+        encrypted: bool,
+    },
+    Spoken {
+        session: SessionId,
+        spoken: Spoken,
+    },
+    /// The handshake of a session is done.
+    Secured {
+        session: SessionId,
+        at: Duration,
+        version: String,
+        cipher: String,
+    },
+    /// A message is in the mailbox: it was answered 250.
+    Arrived(Box<Arrived>),
+    Closed {
+        session: SessionId,
+        client: SocketAddr,
+        at: Duration,
+        cause: SessionEnd,
+        commands: u32,
+        messages: u32,
+    },
+    /// What is done wrong from now on.
+    Faulty {
+        at: Duration,
+        faults: Vec<Fault>,
+        end_of_data: EndOfData,
+    },
+    /// The server's thread ended because of this.
+    Failed {
+        error: String,
+    },
+}
+
+/// A message that was taken.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arrived {
+    pub session: SessionId,
+    pub at: Duration,
+    pub id: MessageId,
+    pub envelope: Envelope,
+    /// Of the message as it was sent, dots undone.
+    pub bytes: u64,
+    pub file: Option<PathBuf>,
+}
+
+/// Why a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionEnd {
+    Quit,
+    /// The client closed or reset the connection.
+    ClientGone,
+    /// It said nothing for too long.
+    Idle,
+    /// Too many refused commands, or one that no mail client sends.
+    Misbehaved,
+    /// The handshake failed: the client did not trust us, or spoke no TLS.
+    HandshakeFailed,
+    /// A fault closed it.
+    Fault,
+    /// More connections than the server takes.
+    TooMany,
+    /// The server was stopped.
+    Stopped,
+}
+
+/// What the server counted, exact whatever a screen or printer left out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MailCounts {
+    pub sessions: u64,
+    /// Of those, open now.
+    pub open: u64,
+    pub commands: u64,
+    /// Replies by their first digit, from 2xx to 5xx.
+    pub by_class: [u64; 4],
+    /// Messages taken.
+    pub messages: u64,
+    pub bytes: u64,
+    /// Messages that were refused or given up after DATA.
+    pub refused: u64,
+    /// Replies that a fault spoilt.
+    pub faults: u64,
+    /// Sessions turned away because too many were open.
+    pub turned_away: u64,
+}
+
+/// A message of the mailbox as a list shows it. Texts are decoded, but not escaped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    pub id: MessageId,
+    /// Seconds since 1970 in UTC, when it was taken.
+    pub taken: i64,
+    pub envelope: Envelope,
+    /// Of the From header.
+    pub from: String,
+    pub subject: String,
+    pub bytes: u64,
+    pub attachments: usize,
+    /// Nobody has opened it yet.
+    pub unread: bool,
+}
+
+/// What a mailbox holds: a page of it, as somebody asked for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    /// What was searched for; empty for everything.
+    pub search: String,
+    /// The newest first.
+    pub listed: Vec<Listed>,
+    /// How many match, those that are not in `listed` included.
+    pub matching: u64,
+    /// The mailbox's generation when it was read.
+    pub generation: u64,
+}
+
+/// The server and its mailbox at this moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MailReport {
+    pub counts: MailCounts,
+    /// Messages held.
+    pub held: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Grows with every change of the mailbox: whoever shows a [`Page`] of an older one asks again.
+    pub generation: u64,
+}
