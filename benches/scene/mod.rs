@@ -138,6 +138,7 @@ impl Scene {
                 events,
                 left_out,
                 web_left_out: 0,
+                mail_left_out: 0,
             },
             now,
         );

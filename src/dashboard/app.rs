@@ -350,9 +350,15 @@ impl App {
                 web_left_out,
                 mail_left_out: _,
             } => {
-                let (web, ping): (Vec<Event>, Vec<Event>) = events
-                    .into_iter()
-                    .partition(|event| matches!(event, Event::Web(_) | Event::Sender { .. }));
+                let (mut ping, mut web, mut mail) = (Vec::new(), Vec::new(), Vec::new());
+                for event in events {
+                    match event {
+                        Event::Echo(_) | Event::Ping { .. } => ping.push(event),
+                        Event::Web(_) | Event::Sender { .. } => web.push(event),
+                        Event::Mail(_) | Event::Sending { .. } => mail.push(event),
+                    }
+                }
+                drop(mail);
                 self.web.take(web, web_left_out);
                 self.ping.take(ping, left_out)
             }

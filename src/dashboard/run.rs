@@ -19,6 +19,7 @@ use super::terminal::Screen;
 use crate::proto::ping::PingEvent;
 use crate::trace::clock::Clock;
 use crate::trace::event::{Event, PingerEvent};
+use crate::trace::mail::MailEvent;
 use crate::trace::web::{WebEvent, WebFigures};
 
 /// Frames a second while labs report.

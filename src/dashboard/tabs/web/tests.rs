@@ -246,6 +246,7 @@ impl Bench {
             events,
             left_out: 0,
             web_left_out: 0,
+            mail_left_out: 0,
         });
     }
 
@@ -766,6 +767,7 @@ fn the_sender_sends_what_is_written_and_shows_both_sides() {
         events: events.map(|event| Event::Sender { id, event }).into(),
         left_out: 0,
         web_left_out: 0,
+        mail_left_out: 0,
     });
     let screen = bench.screen((120, 36));
     for word in [
@@ -945,6 +947,7 @@ fn what_the_screen_could_not_keep_up_with_is_counted() {
         events: Vec::new(),
         left_out: 3,
         web_left_out: 1_234,
+        mail_left_out: 0,
     });
     let screen = bench.screen((120, 36));
     assert!(screen.contains("+1234 not shown"), "{screen}");
