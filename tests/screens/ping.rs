@@ -164,6 +164,7 @@ impl Bench {
             echo: None,
             targets: vec![(0, figures)],
             web: None,
+            mail: None,
         };
         let now = self.now;
         self.app.update(Msg::Counters(counters), now);
