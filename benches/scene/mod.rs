@@ -114,6 +114,7 @@ impl Scene {
             echo: Some((self.echo, vec![client])),
             targets: vec![(0, Figures::with_bars(&self.stats))],
             web: None,
+            mail: None,
         };
         let now = self.now();
         self.app.update(Msg::Counters(counters), now);
