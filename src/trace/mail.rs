@@ -273,8 +273,8 @@ pub enum TlsFailure {
     Refused(Code),
     /// Bytes stood behind the reply to STARTTLS in clear text: an attack (RFC 3207 §4.2), or a broken server.
     Injected(Box<[u8]>),
-    /// The certificate is not trusted; the card tells why.
-    Untrusted(String),
+    /// The certificate is not trusted.
+    Untrusted(Distrust),
     /// The handshake failed.
     Handshake(String),
 }
@@ -303,11 +303,26 @@ pub struct TlsCard {
     pub cipher: Option<String>,
     /// The server's own certificate first.
     pub chain: Vec<CertificateCard>,
-    /// Why the chain is not trusted, in a sentence.
-    pub distrust: Option<String>,
+    /// Why the chain is not trusted.
+    pub distrust: Option<Distrust>,
     /// The handshake failed for another reason.
     pub error: Option<String>,
     pub took: Duration,
+}
+
+/// Why a certificate is not trusted. The dates and names it is about stand in the card's chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Distrust {
+    /// No root that we know has signed the chain.
+    UnknownIssuer,
+    Expired,
+    NotYetValid,
+    /// It is made out for other names.
+    WrongName,
+    Revoked,
+    BadSignature,
+    /// Something else, in the words of the library.
+    Other(String),
 }
 
 /// What a certificate says. Text in it is escaped.
