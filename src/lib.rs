@@ -81,6 +81,7 @@ pub mod net {
     pub mod request_sender;
     pub mod resolve;
     pub mod stop;
+    pub mod tls;
     pub mod web;
 }
 

@@ -170,9 +170,7 @@ fn log_file_at(path: &Path, words: Words) -> Result<File, String> {
 
 /// Opens a file that, if it is made, is private to the user where the system can say so.
 fn private(options: &mut OpenOptions, path: &Path, words: Words) -> Result<File, String> {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    options.open(path).map_err(|error| {
+    os::private(options).open(path).map_err(|error| {
         let path = path.display();
         if error.kind() == io::ErrorKind::AlreadyExists {
             words.fill("ping.file_exists", &[("path", &path)])

@@ -114,6 +114,7 @@ const LAYERS: &[Layer] = &[
         modules: &["net", "proto", "trace", "settings", "words"],
         crates: &[
             "std",
+            "base64",
             "chrono",
             "lru",
             "nix",
@@ -121,6 +122,7 @@ const LAYERS: &[Layer] = &[
             "rcgen",
             "rustls",
             "rustls_platform_verifier",
+            "sha2",
             "socket2",
             "thiserror",
             "tokio",

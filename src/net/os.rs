@@ -31,6 +31,7 @@ pub use linux::{Batch, KernelDrops, PingSocket, port_holder, resident_memory};
 #[cfg(not(target_os = "linux"))]
 pub use portable::{Batch, KernelDrops, PingSocket, port_holder, resident_memory};
 
+use std::fs::OpenOptions;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::time::{Duration, Instant};
@@ -42,6 +43,13 @@ use crate::trace::start_error::{StartError, Transport};
 /// Receive buffer asked for, in bytes. A system that allows less gives what it allows: 4 MiB holds a few
 /// thousand small datagrams while the reading thread is off the processor.
 const RECEIVE_BUFFER: usize = 4 << 20;
+
+/// Makes a file that is created private to the user, where the system can say so.
+pub fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}
 
 /// What [`PingSocket::receive`] has to tell.
 #[derive(Debug, Clone, PartialEq, Eq)]

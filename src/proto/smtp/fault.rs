@@ -11,7 +11,8 @@ use super::stage::Stage;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// The command whose reply is spoilt; [`Stage::Banner`] for the greeting, [`Stage::Dot`] for the end of a message.
-    pub stage: Stage,
+    /// `None` is every one.
+    pub stage: Option<Stage>,
     pub which: Which,
     /// Only where the command's argument holds this text, in any case.
     pub holding: Option<String>,
@@ -64,4 +65,21 @@ pub struct Scenario {
     pub name: &'static str,
     /// As [`Fault::parse`] reads them.
     pub faults: &'static [&'static str],
+}
+
+/// A set of faults at work: what it has counted and seen so far. All sessions of a server share one.
+#[derive(Debug, Clone, Default)]
+pub struct Faults {
+    faults: Vec<Fault>,
+}
+
+impl Faults {
+    /// These faults; nothing is counted yet.
+    pub fn new(faults: Vec<Fault>) -> Self {
+        Self { faults }
+    }
+
+    pub fn list(&self) -> &[Fault] {
+        &self.faults
+    }
 }
