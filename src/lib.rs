@@ -72,7 +72,9 @@ pub mod trace {
 
 /// Sockets and clocks: drive [`proto`], report to [`trace`].
 pub mod net {
+    pub mod completion;
     mod delay_line;
+    pub mod draft;
     pub mod echo;
     pub mod files;
     mod lock;
@@ -80,6 +82,7 @@ pub mod net {
     pub mod pinger;
     pub mod request_sender;
     pub mod resolve;
+    pub mod saved;
     pub mod stop;
     pub mod tls;
     pub mod web;
@@ -108,6 +111,7 @@ pub mod dashboard {
 
     /// One file a tab: state, update, view.
     pub mod tabs {
+        pub mod mail;
         mod panel;
         pub mod ping;
         mod turn;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use sockscope::cli::{self, Command, Exit, Invocation, Stream};
 use sockscope::dashboard::app::Setup;
 use sockscope::dashboard::effects::{Labs, draw_text};
+use sockscope::dashboard::tabs::mail::MailSetup;
 use sockscope::dashboard::tabs::ping::PingSetup;
 use sockscope::dashboard::tabs::ping::knobs::{Pace, PaceKind};
 use sockscope::dashboard::tabs::web::WebSetup;
@@ -413,6 +414,7 @@ fn run_dashboard(invocation: &Invocation, words: Words, clock: Clock) -> u8 {
             limits: settings.web.limits,
             folder: settings.web.folder.clone(),
         },
+        mail: MailSetup::default(),
     };
     let seen = end_even_if_stuck()
         .and_then(|()| runtime())

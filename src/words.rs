@@ -13,8 +13,10 @@ use std::fmt::{Display, Write};
 /// reads them behind Cargo's back. A test fails when a file is missing here.
 const _: &[&str] = &[
     include_str!("../assets/locales/cli.yml"),
+    include_str!("../assets/locales/compose.yml"),
     include_str!("../assets/locales/dashboard.yml"),
     include_str!("../assets/locales/labs.yml"),
+    include_str!("../assets/locales/login.yml"),
     include_str!("../assets/locales/sender.yml"),
     include_str!("../assets/locales/settings.yml"),
     include_str!("../assets/locales/web.yml"),

@@ -116,6 +116,7 @@ const LAYERS: &[Layer] = &[
             "std",
             "base64",
             "chrono",
+            "directories",
             "lru",
             "nix",
             "rand",

@@ -7,6 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 use sockscope::dashboard::app::{App, Counters, Msg, Setup};
+use sockscope::dashboard::tabs::mail::MailSetup;
 use sockscope::dashboard::tabs::ping::knobs::{Pace, PaceKind};
 use sockscope::dashboard::tabs::ping::{Figures, PingSetup};
 use sockscope::dashboard::tabs::web::WebSetup;
@@ -60,6 +61,7 @@ impl Scene {
                 clock_step: Duration::from_nanos(1),
             },
             web: WebSetup::default(),
+            mail: MailSetup::default(),
         };
         let mut app = App::new(setup, Clock::new(Instant::now(), SystemTime::now()));
         app.area = SIZE;

@@ -13,6 +13,7 @@ use tui_input::Input;
 
 use super::keys::{self, Action, Context};
 use super::shell;
+use super::tabs::mail::{MailSetup, MailTab, Question};
 use super::tabs::ping::{Figures, PingSetup, PingTab};
 use super::tabs::web::{WebReport, WebSetup, WebTab};
 use super::theme::{Signs, Theme};
@@ -26,6 +27,7 @@ use crate::proto::smtp::plan::{Order, Plan};
 use crate::proto::smtp::server::EndOfData;
 use crate::settings::{Target, ThemeName};
 use crate::trace::clock::Clock;
+use crate::trace::escape::escape_hostile;
 use crate::trace::event::{ClientCounts, EchoCounts, Event, TargetId};
 use crate::trace::mail::{MailReport, MessageId, Page, SendingId};
 use crate::trace::start_error::StartError;
@@ -217,6 +219,7 @@ pub enum Purpose {
     Knob(super::tabs::ping::knobs::Knob),
     WebFilter,
     WebKnob(super::tabs::web::knobs::Knob),
+    Mail(Question),
 }
 
 /// How things look, and in which words.
@@ -239,6 +242,7 @@ pub struct Setup {
     pub mouse: bool,
     pub ping: PingSetup,
     pub web: WebSetup,
+    pub mail: MailSetup,
 }
 
 /// The whole dashboard.
@@ -258,6 +262,7 @@ pub struct App {
     pub notice: Option<(String, Duration)>,
     pub ping: PingTab,
     pub web: WebTab,
+    pub mail: MailTab,
     pub now: Duration,
     /// Where the last frame was drawn; a click is understood by it.
     pub area: Rect,
@@ -268,6 +273,7 @@ const NOTICE: Duration = Duration::from_secs(3);
 
 impl App {
     pub fn new(setup: Setup, clock: Clock) -> Self {
+        let mail = MailTab::new(setup.mail, Words(setup.lang));
         Self {
             clock,
             lang: setup.lang,
@@ -282,6 +288,7 @@ impl App {
             notice: None,
             ping: PingTab::new(setup.ping),
             web: WebTab::new(setup.web),
+            mail,
             now: Duration::ZERO,
             area: Rect::ZERO,
         }
@@ -291,6 +298,7 @@ impl App {
     pub fn start(&mut self) -> Vec<Effect> {
         let mut effects = self.ping.start();
         effects.extend(self.web.start());
+        effects.extend(self.mail.start());
         effects
     }
 
@@ -323,7 +331,11 @@ impl App {
         let web = (self.front == Tab::Web && self.frozen_at.is_none())
             .then(|| self.web.next_tick(self.now))
             .flatten();
-        [second, notice, web].into_iter().flatten().min()
+        let mail = self.mail.next_tick(
+            self.now,
+            self.front == Tab::Mail && self.frozen_at.is_none(),
+        );
+        [second, notice, web, mail].into_iter().flatten().min()
     }
 
     /// Takes a message in at `now`.
@@ -338,17 +350,15 @@ impl App {
         }
         match msg {
             Msg::Key(key) if keys::is_press(&key) => self.key(&key),
-            Msg::Key(_) | Msg::Tick => Vec::new(),
+            Msg::Key(_) => Vec::new(),
+            Msg::Tick => self.mail.tick(self.now),
             Msg::Mouse(event) => self.mouse_event(event),
-            Msg::Paste(text) => {
-                self.paste(&text);
-                Vec::new()
-            }
+            Msg::Paste(text) => self.paste(&text),
             Msg::Events {
                 events,
                 left_out,
                 web_left_out,
-                mail_left_out: _,
+                mail_left_out,
             } => {
                 let (mut ping, mut web, mut mail) = (Vec::new(), Vec::new(), Vec::new());
                 for event in events {
@@ -358,22 +368,47 @@ impl App {
                         Event::Mail(_) | Event::Sending { .. } => mail.push(event),
                     }
                 }
-                drop(mail);
                 self.web.take(web, web_left_out);
-                self.ping.take(ping, left_out)
+                let mut effects = self.mail.take(mail, mail_left_out, self.now);
+                effects.extend(self.ping.take(ping, left_out));
+                effects
             }
             Msg::Counters(mut counters) => {
                 if let Some(report) = counters.web.take() {
                     self.web.set_report(*report, self.now);
                 }
+                let effects = counters
+                    .mail
+                    .take()
+                    .map(|report| self.mail.set_report(report, self.now));
                 self.ping.set_counters(counters, self.now);
+                effects.unwrap_or_default()
+            }
+            Msg::MailFailed(error) => {
+                self.mail.failed(error);
                 Vec::new()
             }
-            Msg::MailFailed(_)
-            | Msg::Mailbox(_)
-            | Msg::MessageRead { .. }
-            | Msg::Completed { .. }
-            | Msg::Saved(_) => Vec::new(),
+            Msg::Mailbox(page) => {
+                self.mail.set_page(page);
+                Vec::new()
+            }
+            Msg::MessageRead { id, stored } => {
+                self.mail.set_message(id, stored);
+                Vec::new()
+            }
+            Msg::Completed { text, paths } => {
+                self.mail.completed(&text, paths);
+                Vec::new()
+            }
+            Msg::Saved(Ok(path)) => {
+                let path = escape_hostile(path.to_string_lossy().as_bytes()).into_owned();
+                self.notify("notice.saved", &path);
+                Vec::new()
+            }
+            Msg::Saved(Err(error)) => {
+                self.notify("notice.not_saved", &escape_hostile(&error));
+                Vec::new()
+            }
             Msg::WebFailed(error) => {
                 self.web.failed(error);
                 Vec::new()
@@ -398,7 +433,8 @@ impl App {
         match self.front {
             Tab::Ping => self.ping.contexts(&mut contexts),
             Tab::Web => self.web.contexts(&mut contexts),
-            Tab::Mail | Tab::Wire => {}
+            Tab::Mail => self.mail.contexts(&mut contexts),
+            Tab::Wire => {}
         }
         if self.zoomed || self.frozen_at.is_some() {
             contexts.push(Context::Open);
@@ -415,6 +451,7 @@ impl App {
         match keys::action_for(key, &self.contexts()) {
             Some(action) => self.act(action),
             None if self.front == Tab::Web => self.web.type_key(key),
+            None if self.front == Tab::Mail => self.mail.type_key(key, self.now),
             None => Vec::new(),
         }
     }
@@ -445,7 +482,7 @@ impl App {
                 self.front = Tab::ALL.get(index).copied().unwrap_or(self.front);
                 self.zoomed = false;
             }
-            Action::Close => self.close(),
+            Action::Close => return self.close(),
             Action::Freeze => self.freeze(),
             Action::Zoom => self.zoomed = !self.zoomed,
             Action::NextTheme => {
@@ -472,7 +509,8 @@ impl App {
                 let (effects, prompt) = match self.front {
                     Tab::Ping => self.ping.act(action, self.now),
                     Tab::Web => self.web.act(action, self.now, self.words()),
-                    Tab::Mail | Tab::Wire => (Vec::new(), None),
+                    Tab::Mail => self.mail.act(action, self.now, self.words()),
+                    Tab::Wire => (Vec::new(), None),
                 };
                 if let Some((purpose, text)) = prompt {
                     self.prompt(purpose, text);
@@ -490,18 +528,23 @@ impl App {
     }
 
     /// Closes what is open, the innermost first.
-    fn close(&mut self) {
+    fn close(&mut self) -> Vec<Effect> {
         let closed = match self.front {
             Tab::Ping => self.ping.close(),
             Tab::Web => self.web.close(),
-            Tab::Mail | Tab::Wire => false,
+            Tab::Mail => self.mail.close(),
+            Tab::Wire => false,
         };
         if closed {
-        } else if self.zoomed {
+            // What was written in a form is kept when it is left.
+            return self.mail.save_draft();
+        }
+        if self.zoomed {
             self.zoomed = false;
         } else if self.frozen_at.is_some() {
             self.freeze();
         }
+        Vec::new()
     }
 
     fn freeze(&mut self) {
@@ -511,6 +554,7 @@ impl App {
         };
         self.ping.freeze(self.frozen_at);
         self.web.freeze(self.frozen_at);
+        self.mail.freeze(self.frozen_at);
     }
 
     fn prompt(&mut self, purpose: Purpose, text: String) {
@@ -555,6 +599,7 @@ impl App {
             Purpose::Knob(knob) => self.ping.type_knob(knob, text, words),
             Purpose::WebFilter => self.web.set_filter(text, words).map(|()| Vec::new()),
             Purpose::WebKnob(knob) => self.web.type_knob(knob, text, words),
+            Purpose::Mail(question) => self.mail.answer(question, text, words),
         };
         match (result, &mut self.overlay) {
             (Ok(effects), _) => {
@@ -569,15 +614,20 @@ impl App {
         }
     }
 
-    fn paste(&mut self, text: &str) {
+    fn paste(&mut self, text: &str) -> Vec<Effect> {
         if let Some(Overlay::Prompt(prompt)) = &mut self.overlay {
             for c in text.chars().filter(|c| !c.is_control()) {
                 prompt.input.handle(tui_input::InputRequest::InsertChar(c));
             }
             prompt.error = None;
-        } else if self.overlay.is_none() && self.front == Tab::Web {
-            self.web.paste(text);
+        } else if self.overlay.is_none() {
+            match self.front {
+                Tab::Web => self.web.paste(text),
+                Tab::Mail => return self.mail.paste(text, self.now),
+                Tab::Ping | Tab::Wire => {}
+            }
         }
+        Vec::new()
     }
 
     fn mouse_event(&mut self, event: MouseEvent) -> Vec<Effect> {
@@ -595,7 +645,8 @@ impl App {
                 match self.front {
                     Tab::Ping => self.ping.click(body, self.zoomed, column, row),
                     Tab::Web => self.web.click(body, self.zoomed, column, row),
-                    Tab::Mail | Tab::Wire => {}
+                    Tab::Mail => return self.mail.click(body, self.zoomed, column, row),
+                    Tab::Wire => {}
                 }
                 return Vec::new();
             }
@@ -606,7 +657,18 @@ impl App {
         let scrolls = |context: &Context| {
             matches!(
                 context,
-                Context::List | Context::WebLog | Context::WebLanes | Context::WebDetail
+                Context::List
+                    | Context::WebLog
+                    | Context::WebLanes
+                    | Context::WebDetail
+                    | Context::MailDialogue
+                    | Context::MailHeld
+                    | Context::MailDetail
+                    | Context::MailMailbox
+                    | Context::MailMessage
+                    | Context::MailFaults
+                    | Context::MailBoth
+                    | Context::MailWire
             )
         };
         if self.contexts().iter().any(scrolls) {

@@ -69,6 +69,23 @@ pub enum Action {
     Replay,
     Send,
     StopSending,
+    // The Mail tab.
+    /// Types into the form.
+    EditForm,
+    NextFormPage,
+    ToggleStepping,
+    /// The held command goes out.
+    SendHeld,
+    EditHeld,
+    SendRaw,
+    QuitPolitely,
+    DropConnection,
+    RetryNow,
+    Reveal,
+    SaveTranscript,
+    PreviousSending,
+    NextSending,
+    ToggleExplained,
 }
 
 /// Where a binding applies. [`Context::Everywhere`] always does; of the others the application names those in force.
@@ -99,8 +116,41 @@ pub enum Context {
     WebUrls,
     /// The request sender is open: keys without a row here are typed.
     WebSender,
+    MailTab,
+    /// The focused panel is the compose form, and nothing is typed into it.
+    MailCompose,
+    /// The compose form is typed into.
+    MailForm,
+    /// The focused panel is the dialogue.
+    MailDialogue,
+    /// A command is held, and nothing is typed into it.
+    MailWaiting,
+    /// The held command is typed into.
+    MailHeld,
+    /// The details of a line of the dialogue are open.
+    MailDetail,
+    /// The focused panel is the mailbox of the lab's server.
+    MailMailbox,
+    /// A message of the mailbox is open.
+    MailMessage,
+    /// The focused panel is the faults of the lab's server.
+    MailFaults,
+    /// The focused panel shows both ends.
+    MailBoth,
+    /// The focused panel shows what the wire shows.
+    MailWire,
     /// The help page is open.
     HelpPage,
+}
+
+impl Context {
+    /// Keys without a row here are typed, so nothing but the rows of the contexts in force applies.
+    fn is_typed(self) -> bool {
+        matches!(
+            self,
+            Context::WebSender | Context::MailForm | Context::MailHeld
+        )
+    }
 }
 
 /// A key as it is pressed.
@@ -272,6 +322,59 @@ pub static BINDINGS: &[Binding] = {
         binding(C::WebTab, &[char(']')], A::ZoomIn, "]", "key.time_narrower", None),
         binding(C::WebTab, &[], A::ZoomIn, "[]", "key.time_zoom", Some(7)),
         binding(C::WebTab, &[char('w')], A::FitTime, "w", "key.fit_time", Some(5)),
+        binding(C::MailForm, &[key(KeyCode::F(5)), ctrl('s')], A::Send, "F5 ^S", "key.send", Some(0)),
+        binding(C::MailForm, &[key(KeyCode::F(6)), ctrl('o')], A::NextFormPage, "F6 ^O", "key.mail_form_page", Some(3)),
+        binding(C::MailForm, &[key(KeyCode::Tab)], A::NextPanel, "Tab", "key.next_field", Some(2)),
+        binding(C::MailForm, &[key(KeyCode::BackTab)], A::PreviousPanel, "Shift-Tab", "key.previous_field", None),
+        binding(C::MailForm, &[ctrl('c')], A::Quit, "^C", "key.quit", Some(u8::MAX)),
+        binding(C::MailHeld, &[key(KeyCode::Enter)], A::SendHeld, "Enter", "key.mail_send_held", Some(0)),
+        binding(C::MailHeld, &[key(KeyCode::F(7)), ctrl('o')], A::ToggleStepping, "F7 ^O", "key.mail_stepping", Some(3)),
+        binding(C::MailHeld, &[ctrl('x')], A::QuitPolitely, "^X", "key.mail_quit", Some(4)),
+        binding(C::MailHeld, &[ctrl('r')], A::Reveal, "^R", "key.mail_reveal", Some(5)),
+        binding(C::MailHeld, &[key(KeyCode::Up)], A::Up, "↑", "key.up", None),
+        binding(C::MailHeld, &[key(KeyCode::Down)], A::Down, "↓", "key.down", None),
+        binding(C::MailHeld, &[key(KeyCode::PageUp)], A::PageUp, "PgUp", "key.page_up", None),
+        binding(C::MailHeld, &[key(KeyCode::PageDown)], A::PageDown, "PgDn", "key.page_down", None),
+        binding(C::MailHeld, &[key(KeyCode::Tab)], A::NextPanel, "Tab", "key.panels", Some(6)),
+        binding(C::MailHeld, &[key(KeyCode::BackTab)], A::PreviousPanel, "Shift-Tab", "key.previous_panel", None),
+        binding(C::MailHeld, &[ctrl('c')], A::Quit, "^C", "key.quit", Some(u8::MAX)),
+        binding(C::MailDetail, &[key(KeyCode::Up), char('k')], A::Up, "↑ k", "key.up", None),
+        binding(C::MailDetail, &[key(KeyCode::Down), char('j')], A::Down, "↓ j", "key.down", None),
+        binding(C::MailDetail, &[key(KeyCode::PageUp)], A::PageUp, "PgUp", "key.page_up", None),
+        binding(C::MailDetail, &[key(KeyCode::PageDown)], A::PageDown, "PgDn", "key.page_down", None),
+        binding(C::MailDetail, &[], A::Down, "↑↓", "key.scroll", Some(3)),
+        binding(C::MailDetail, &[key(KeyCode::Left)], A::Left, "←", "key.mail_line_before", None),
+        binding(C::MailDetail, &[key(KeyCode::Right)], A::Right, "→", "key.mail_line_after", None),
+        binding(C::MailDetail, &[], A::Right, "←→", "key.mail_lines", Some(2)),
+        binding(C::MailDetail, &[char('h')], A::ToggleHex, "h", "key.hex", Some(4)),
+        binding(C::MailDetail, &[char('r')], A::Reveal, "r", "key.mail_reveal", Some(4)),
+        binding(C::MailCompose, &[key(KeyCode::Enter)], A::EditForm, "Enter", "key.mail_edit", Some(2)),
+        binding(C::MailWaiting, &[key(KeyCode::Enter)], A::SendHeld, "Enter", "key.mail_send_held", Some(0)),
+        binding(C::MailWaiting, &[char('e')], A::EditHeld, "e", "key.mail_edit_held", Some(1)),
+        binding(C::MailDialogue, &[key(KeyCode::Up), char('k')], A::Up, "↑ k", "key.up", None),
+        binding(C::MailDialogue, &[key(KeyCode::Down), char('j')], A::Down, "↓ j", "key.down", None),
+        binding(C::MailDialogue, &[key(KeyCode::PageUp)], A::PageUp, "PgUp", "key.page_up", None),
+        binding(C::MailDialogue, &[key(KeyCode::PageDown)], A::PageDown, "PgDn", "key.page_down", None),
+        binding(C::MailDialogue, &[key(KeyCode::Home), char('g')], A::First, "Home g", "key.first", None),
+        binding(C::MailDialogue, &[key(KeyCode::End), char('G')], A::Last, "End G", "key.last", None),
+        binding(C::MailDialogue, &[char('f')], A::Follow, "f", "key.follow", Some(6)),
+        binding(C::MailDialogue, &[key(KeyCode::Enter)], A::Open, "Enter", "key.details", Some(2)),
+        binding(C::MailDialogue, &[char('i')], A::ToggleExplained, "i", "key.mail_explained", Some(6)),
+        binding(C::MailTab, &[key(KeyCode::F(5)), ctrl('s')], A::Send, "F5 ^S", "key.send", Some(0)),
+        binding(C::MailTab, &[char('e')], A::EditForm, "e", "key.mail_edit", Some(3)),
+        binding(C::MailTab, &[char('p')], A::NextPreset, "p", "key.mail_preset", Some(5)),
+        binding(C::MailTab, &[char('v')], A::NextView, "v", "key.view", Some(3)),
+        binding(C::MailTab, &[char('o')], A::ToggleStepping, "o", "key.mail_stepping", Some(3)),
+        binding(C::MailTab, &[char(':')], A::SendRaw, ":", "key.mail_raw", Some(4)),
+        binding(C::MailTab, &[char('r')], A::Reveal, "r", "key.mail_reveal", Some(5)),
+        binding(C::MailTab, &[char('n')], A::RetryNow, "n", "key.mail_retry_now", Some(7)),
+        binding(C::MailTab, &[char('x')], A::QuitPolitely, "x", "key.mail_quit", Some(7)),
+        binding(C::MailTab, &[char('X')], A::DropConnection, "X", "key.mail_drop", Some(8)),
+        binding(C::MailTab, &[char('s')], A::SaveTranscript, "s", "key.mail_save", Some(7)),
+        binding(C::MailTab, &[char('y'), char('c')], A::Copy, "y c", "key.mail_copy", Some(8)),
+        binding(C::MailTab, &[char('[')], A::PreviousSending, "[", "key.mail_previous", None),
+        binding(C::MailTab, &[char(']')], A::NextSending, "]", "key.mail_next", None),
+        binding(C::MailTab, &[], A::NextSending, "[]", "key.mail_sendings", Some(8)),
         binding(C::Everywhere, &[char(' ')], A::Freeze, "space", "key.freeze", Some(1)),
         binding(C::Everywhere, &[char('z')], A::Zoom, "z", "key.zoom", Some(5)),
         binding(C::Everywhere, &[key(KeyCode::Tab)], A::NextPanel, "Tab", "key.panels", Some(5)),
@@ -351,7 +454,7 @@ pub fn help(context: Context) -> impl Iterator<Item = &'static Binding> {
 
 /// Everywhere is everywhere but where keys are typed, and on the help page, which has few keys of its own and otherwise only lets go.
 fn in_force(binding: &Binding, contexts: &[Context]) -> bool {
-    if contexts.contains(&Context::WebSender) {
+    if contexts.iter().any(|context| context.is_typed()) {
         return contexts.contains(&binding.context);
     }
     if contexts.contains(&Context::HelpPage) {
@@ -366,7 +469,7 @@ fn in_force(binding: &Binding, contexts: &[Context]) -> bool {
 mod tests {
     use super::*;
 
-    const ALL: [Context; 15] = [
+    const ALL: [Context; 27] = [
         Context::Everywhere,
         Context::Open,
         Context::PingTab,
@@ -381,6 +484,18 @@ mod tests {
         Context::WebDetail,
         Context::WebUrls,
         Context::WebSender,
+        Context::MailTab,
+        Context::MailCompose,
+        Context::MailForm,
+        Context::MailDialogue,
+        Context::MailWaiting,
+        Context::MailHeld,
+        Context::MailDetail,
+        Context::MailMailbox,
+        Context::MailMessage,
+        Context::MailFaults,
+        Context::MailBoth,
+        Context::MailWire,
         Context::HelpPage,
     ];
 

@@ -115,7 +115,8 @@ pub async fn run(
             }
             () = sleep_until(wake) => {
                 if tick.is_some_and(|tick| tick <= Instant::now()) {
-                    app.update(Msg::Tick, now());
+                    let effects = app.update(Msg::Tick, now());
+                    quit |= perform(&mut app, effects, &mut labs, &mut screen, now())?;
                     changed = true;
                 }
             }
@@ -175,7 +176,8 @@ fn take_in(app: &mut App, labs: &mut Labs, screen: &mut Screen, now: Duration) -
         rtt_bars: app.ping.shows_rtt_bars(app.area),
         web: app.front == Tab::Web,
     };
-    app.update(Msg::Counters(labs.counters(shown)), now);
+    let effects = app.update(Msg::Counters(labs.counters(shown)), now);
+    perform(app, effects, labs, screen, now)?;
     Ok(visible)
 }
 

@@ -9,7 +9,7 @@ use ratatui::widgets::{Clear, Widget};
 
 use super::app::{App, Look, Overlay, Prompt, Purpose, Tab};
 use super::keys::{self, Binding};
-use super::tabs::{ping, web};
+use super::tabs::{mail, ping, web};
 use super::widgets::Glyphs;
 use super::widgets::popup::Popup;
 use super::widgets::text::{self, Align};
@@ -34,6 +34,7 @@ pub fn render(app: &mut App, area: Rect, buffer: &mut Buffer) {
     match app.front {
         Tab::Ping => ping::render(app, &look, body, buffer),
         Tab::Web => web::render(app, &look, body, buffer),
+        Tab::Mail => mail::render(app, &look, body, buffer),
         tab => not_built(tab, &look, body, buffer),
     }
     match &app.overlay {
@@ -196,18 +197,22 @@ fn tab_bar(app: &App, look: &Look, area: Rect, buffer: &mut Buffer) {
     );
 }
 
-/// What is running where: the tab in front first, the other if there is room.
+/// What is running where: the tab in front first, the others as far as there is room.
 fn status_line(app: &App, look: &Look, room: usize) -> Line<'static> {
-    let (ping, web) = (ping::status_line(app, look), web::status_line(app, look));
-    let (first, second) = match app.front {
-        Tab::Web => (web, ping),
-        _ => (ping, web),
-    };
-    let both = text::line_width(&first) + text::line_width(&second) + 2;
-    let mut line = first;
-    if both <= room {
-        line.push_span("  ");
-        line.spans.extend(second.spans);
+    let mut parts = [
+        (Tab::Ping, ping::status_line(app, look)),
+        (Tab::Web, web::status_line(app, look)),
+        (Tab::Mail, mail::status_line(app, look)),
+    ];
+    parts.sort_by_key(|(tab, _)| *tab != app.front);
+    let mut line = Line::default();
+    for (_, part) in parts {
+        if line.spans.is_empty() {
+            line = part;
+        } else if text::line_width(&line) + text::line_width(&part) + 2 <= room {
+            line.push_span("  ");
+            line.spans.extend(part.spans);
+        }
     }
     line
 }
@@ -286,6 +291,7 @@ fn prompt_label(prompt: &Prompt, look: &Look) -> String {
         Purpose::Knob(knob) => look.words.t(knob.label()),
         Purpose::WebFilter => look.words.t("web.prompt.filter"),
         Purpose::WebKnob(knob) => look.words.t(knob.question()),
+        Purpose::Mail(question) => look.words.t(question.key()),
     };
     format!(" {label}: ")
 }
@@ -351,8 +357,12 @@ fn prompt_field(prompt: &Prompt, look: &Look, area: Rect) -> (u16, u16, usize) {
 /// Where the terminal's cursor belongs: in a text field, or nowhere.
 pub fn cursor(app: &App, area: Rect) -> Option<Position> {
     let Some(Overlay::Prompt(prompt)) = &app.overlay else {
-        let typing = app.overlay.is_none() && app.front == Tab::Web;
-        return app.web.cursor().filter(|_| typing);
+        let cursor = match app.front {
+            Tab::Web => app.web.cursor(),
+            Tab::Mail => app.mail.cursor(),
+            Tab::Ping | Tab::Wire => None,
+        };
+        return cursor.filter(|_| app.overlay.is_none());
     };
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
         return None;
@@ -377,7 +387,8 @@ fn help_page(front: Tab, look: &Look, scroll: usize, area: Rect, buffer: &mut Bu
     let tab_sections: &[(keys::Context, &str)] = match front {
         Tab::Ping => ping::HELP_SECTIONS,
         Tab::Web => web::HELP_SECTIONS,
-        _ => &[],
+        Tab::Mail => mail::HELP_SECTIONS,
+        Tab::Wire => &[],
     };
     let everywhere = [
         (keys::Context::Everywhere, "help.everywhere"),
@@ -397,7 +408,8 @@ fn help_page(front: Tab, look: &Look, scroll: usize, area: Rect, buffer: &mut Bu
     match front {
         Tab::Ping => ping::help(look, &mut lines),
         Tab::Web => web::help(look, &mut lines),
-        Tab::Mail | Tab::Wire => {}
+        Tab::Mail => mail::help(look, &mut lines),
+        Tab::Wire => {}
     }
     let title = look
         .words

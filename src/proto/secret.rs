@@ -36,6 +36,41 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// A line of a session, without its end. It stands here because lines of AUTH hold secrets, and nobody who handles a line should have to think of that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// With [`MASK`] where the secret is.
+    pub shown: Box<[u8]>,
+    /// The whole line, where it holds a secret.
+    pub secret: Option<Secret>,
+}
+
+impl Line {
+    /// A line that everybody may see.
+    pub fn open(line: &[u8]) -> Self {
+        Self {
+            shown: line.into(),
+            secret: None,
+        }
+    }
+
+    /// A line that holds a secret, and what is shown in its place.
+    pub fn masked(shown: &[u8], line: &[u8]) -> Self {
+        Self {
+            shown: shown.into(),
+            secret: Some(Secret::new(line)),
+        }
+    }
+
+    /// The whole line: for the socket, and for eyes that asked to see it.
+    pub fn bytes(&self) -> &[u8] {
+        match &self.secret {
+            Some(secret) => secret.reveal(),
+            None => &self.shown,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,6 +9,7 @@
 //! | [`transparency`] | dots doubled, and where a message ends |
 //! | [`sasl`] | the mechanisms of AUTH |
 //! | [`plan`] | what a client is to do |
+//! | [`outcome`] | how a sending can end |
 //! | [`client`] | the client: whole replies in, the next step out |
 //! | [`server`] | the server: commands in, replies and deeds out |
 //! | [`fault`] | what the lab's server does wrong on purpose |
@@ -19,6 +20,7 @@ pub mod client;
 pub mod code;
 pub mod command;
 pub mod fault;
+pub mod outcome;
 pub mod plan;
 pub mod reply;
 pub mod sasl;

@@ -7,10 +7,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::proto::secret::Secret;
+pub use crate::proto::secret::Line;
 use crate::proto::smtp::address::{Address, Envelope};
-use crate::proto::smtp::code::{Code, Enhanced};
 use crate::proto::smtp::fault::Fault;
+pub use crate::proto::smtp::outcome::{
+    Distrust, Failure, Need, Outcome, Recipient, RecipientFate, TlsFailure, Verdict,
+};
 use crate::proto::smtp::reply::Reply;
 use crate::proto::smtp::server::EndOfData;
 use crate::proto::smtp::stage::Stage;
@@ -61,15 +63,6 @@ pub enum Speech {
         /// Its first bytes.
         excerpt: Box<[u8]>,
     },
-}
-
-/// A line without its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// With [`crate::proto::secret::MASK`] where the secret is.
-    pub shown: Box<[u8]>,
-    /// The whole line, where it holds a secret.
-    pub secret: Option<Secret>,
 }
 
 /// How a reply fits the command before it.
@@ -167,38 +160,6 @@ pub struct Decided {
     pub recipients: Vec<Recipient>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
-pub struct Recipient {
-    pub address: Address,
-    pub fate: RecipientFate,
-    /// The reply that decided it.
-    pub reply: Option<Verdict>,
-}
-
-/// What decided about a recipient.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
-    pub stage: Stage,
-    pub code: Code,
-    pub enhanced: Option<Enhanced>,
-    /// The reply's lines, escaped and joined by a space.
-    pub text: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RecipientFate {
-    /// The server has taken the message for this recipient.
-    Accepted,
-    /// 5xx.
-    Refused,
-    /// 4xx, and no further try is planned.
-    Deferred,
-    /// The connection was lost after the final dot: the message may have been delivered (RFC 5321 §4.2.5).
-    Unknown,
-    /// It did not come to that.
-    NotTried,
-}
-
 /// How a sending ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
@@ -211,86 +172,6 @@ pub struct Summary {
     pub sent: u32,
     /// Messages asked for.
     pub asked: u32,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
-    /// Every recipient of every message was accepted.
-    Sent,
-    /// Some were.
-    PartlySent,
-    /// The server refused.
-    Refused,
-    /// The login was refused.
-    LoginRefused,
-    /// It ended where it was told to (`quit_after`), or a person ended it.
-    Stopped,
-    /// It never came to a decision.
-    Failed(Failure),
-    /// Lost after the final dot: it may have been delivered.
-    Unknown,
-}
-
-impl Outcome {
-    /// Its stable name in JSON.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Outcome::Sent => "sent",
-            Outcome::PartlySent => "partly-sent",
-            Outcome::Refused | Outcome::LoginRefused => "refused",
-            Outcome::Stopped => "stopped",
-            Outcome::Failed(_) => "failed",
-            Outcome::Unknown => "unknown",
-        }
-    }
-}
-
-/// Why a sending failed without the server's having decided.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Failure {
-    /// The password, or an attachment, could not be read: the system's own words, and which.
-    Source { what: String, error: String },
-    /// The name is not known, or nobody is there.
-    CannotConnect(String),
-    /// The server closed, or the connection broke.
-    Lost(String),
-    /// No reply in time.
-    TimedOut(Duration),
-    /// TLS was asked for and could not be had: not offered, refused, or the handshake failed.
-    Tls(TlsFailure),
-    /// A reply that is none.
-    NotAReply(String),
-    /// The server does not offer what the message or the plan needs.
-    NotOffered(Need),
-}
-
-/// Why a session was not encrypted as asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TlsFailure {
-    /// STARTTLS is not among the capabilities: not built in, or cut out by somebody on the way.
-    NotOffered,
-    /// The server answered STARTTLS with something else than 220.
-    Refused(Code),
-    /// Bytes stood behind the reply to STARTTLS in clear text: an attack (RFC 3207 §4.2), or a broken server.
-    Injected(Box<[u8]>),
-    /// The certificate is not trusted.
-    Untrusted(Distrust),
-    /// The handshake failed.
-    Handshake(String),
-}
-
-/// What a server lacks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Need {
-    /// It offers no AUTH at all, or not this mechanism.
-    Mechanism {
-        wanted: String,
-        offered: Vec<String>,
-    },
-    /// An address that is not ASCII (RFC 6531).
-    SmtpUtf8(Address),
-    /// The message is bigger than it takes (RFC 1870).
-    Size { bytes: u64, most: u64 },
 }
 
 /// What a TLS handshake showed.
@@ -308,21 +189,6 @@ pub struct TlsCard {
     /// The handshake failed for another reason.
     pub error: Option<String>,
     pub took: Duration,
-}
-
-/// Why a certificate is not trusted. The dates and names it is about stand in the card's chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Distrust {
-    /// No root that we know has signed the chain.
-    UnknownIssuer,
-    Expired,
-    NotYetValid,
-    /// It is made out for other names.
-    WrongName,
-    Revoked,
-    BadSignature,
-    /// Something else, in the words of the library.
-    Other(String),
 }
 
 /// What a certificate says. Text in it is escaped.

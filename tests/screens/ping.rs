@@ -7,6 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 use sockscope::dashboard::app::{App, Counters, Effect, Msg, Setup};
+use sockscope::dashboard::tabs::mail::MailSetup;
 use sockscope::dashboard::tabs::ping::knobs::{Pace, PaceKind};
 use sockscope::dashboard::tabs::ping::{Figures, PingSetup};
 use sockscope::dashboard::tabs::web::WebSetup;
@@ -85,6 +86,7 @@ impl Bench {
                 clock_step: STEP,
             },
             web: WebSetup::default(),
+            mail: MailSetup::default(),
         };
         change(&mut setup);
         let plan = Plan {

@@ -14,6 +14,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 use sockscope::dashboard::app::{App, Counters, Effect, Msg, Setup};
+use sockscope::dashboard::tabs::mail::MailSetup;
 use sockscope::dashboard::tabs::ping::PingSetup;
 use sockscope::dashboard::tabs::ping::knobs::{Pace, PaceKind};
 use sockscope::dashboard::tabs::web::{WebReport, WebSetup};
@@ -244,6 +245,7 @@ impl Bench {
                 clock_step: Duration::from_nanos(40),
             },
             web: WebSetup::default(),
+            mail: MailSetup::default(),
         };
         change(&mut setup);
         let mut app = App::new(setup, clock);

@@ -3,8 +3,8 @@
 //! It is signed by an authority made for it alone, whose private key is thrown away at once: whoever trusts the authority trusts this one
 //! certificate and nothing that anybody could make later.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
 use super::card;
-use crate::net::os;
+use crate::net::{os, saved};
 
 /// Key and certificates of the server, for nobody else.
 const SERVER_FILE: &str = "mail-server.pem";
@@ -53,7 +53,6 @@ impl Certificate {
     ///
     /// In the system's words, when the folder can't be written.
     pub fn load_or_make(folder: &Path) -> io::Result<Self> {
-        fs::create_dir_all(folder)?;
         let file = folder.join(SERVER_FILE);
         let authority = Authority::file(folder);
         let kept = load(&file, Utc::now());
@@ -61,13 +60,13 @@ impl Certificate {
             Some(kept) => kept,
             None => {
                 let (certificate, pem) = make(Utc::now()).map_err(io::Error::other)?;
-                replace(&file, pem.as_bytes())?;
+                saved::replace(&file, pem.as_bytes())?;
                 certificate
             }
         };
         let pem = certificate.authority_pem();
         if fs::read(&authority).ok().as_deref() != Some(pem.as_bytes()) {
-            replace(&authority, pem.as_bytes())?;
+            saved::replace(&authority, pem.as_bytes())?;
         }
         certificate.authority = Some(authority);
         Ok(certificate)
@@ -194,17 +193,6 @@ fn pem(label: &str, der: &[u8]) -> String {
         rest = after;
     }
     out + &format!("-----END {label}-----\n")
-}
-
-/// Puts a file there whole or not at all, private to the user.
-fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    let part = file.with_extension(format!("{}.part", std::process::id()));
-    let mut options = OpenOptions::new();
-    let mut out = os::private(options.write(true).create(true).truncate(true)).open(&part)?;
-    out.write_all(bytes)?;
-    out.sync_all()?;
-    drop(out);
-    fs::rename(&part, file)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use ratatui::widgets::Widget;
 
 use super::{WebReport, WebSetup};
 use crate::dashboard::app::{App, Counters, Effect, Msg, Setup};
+use crate::dashboard::tabs::mail::MailSetup;
 use crate::dashboard::tabs::ping::PingSetup;
 use crate::dashboard::tabs::ping::knobs::{Pace, PaceKind};
 use crate::proto::http::rule::Rule;
@@ -210,6 +211,7 @@ impl Bench {
                 clock_step: Duration::from_nanos(40),
             },
             web: WebSetup::default(),
+            mail: MailSetup::default(),
         };
         change(&mut setup);
         let mut app = App::new(setup, clock);

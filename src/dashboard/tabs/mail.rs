@@ -1,0 +1,332 @@
+//! The Mail tab: write a message, send it, and see every command and reply with what it means; beside it the lab's own mail server with its mailbox
+//! and its faults. State and update stand here; what it knows is in `model`, how it looks in `view`.
+//!
+//! The tab has several views, one at a time: the form with the dialogue, the lab's server, both ends on one clock, and what an eavesdropper sees.
+//! Each panel is a state of its own with the same few methods: `contexts`, `act`, `close`, `click` and `draw`. What a panel looks at but does not
+//! own comes in as the [`MailModel`](model::MailModel), which is the frozen one while the view stands still.
+
+mod both;
+mod dialogue;
+mod faults;
+mod mailbox;
+mod model;
+mod view;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ratatui::layout::{Position, Rect};
+
+pub use self::view::{HELP_SECTIONS, help, render, status_line};
+
+use self::both::{BothPanel, WirePanel};
+use self::faults::FaultsPanel;
+use self::mailbox::MailboxPanel;
+use self::model::{MailModel, ServerState};
+use crate::dashboard::app::{Effect, Purpose};
+use crate::dashboard::keys::{Action, Context};
+use crate::dashboard::tabs::panel::steps_on;
+use crate::proto::smtp::fault::Fault;
+use crate::proto::smtp::server::EndOfData;
+use crate::trace::event::Event;
+use crate::trace::mail::{MailReport, MessageId, Page};
+use crate::trace::start_error::StartError;
+use crate::words::Words;
+
+/// While something is going on, the screen is brought up to date this often without an event.
+const BUSY_TICK: Duration = Duration::from_millis(250);
+
+/// What the tab is started with.
+#[derive(Debug, Clone, Default)]
+pub struct MailSetup {
+    /// What was written when the program ran last, as [`Effect::SaveDraft`] had it.
+    pub draft: Option<String>,
+    pub faults: Vec<Fault>,
+    pub end_of_data: EndOfData,
+}
+
+/// What is on screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    /// The form and the dialogue, below them the lab's server in a strip.
+    Sending,
+    /// The mailbox and the faults of the lab's server.
+    Lab,
+    /// Both ends of a dialogue on one clock.
+    Both,
+    /// What the wire shows.
+    Wire,
+}
+
+impl View {
+    const ALL: [View; 4] = [View::Sending, View::Lab, View::Both, View::Wire];
+
+    /// Its panels, in the order of Tab.
+    fn panels(self) -> &'static [Panel] {
+        match self {
+            View::Sending => &[Panel::Form, Panel::Dialogue],
+            View::Lab => &[Panel::Mailbox, Panel::Faults],
+            View::Both => &[Panel::Both],
+            View::Wire => &[Panel::Wire],
+        }
+    }
+}
+
+/// The panels that can be focused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Panel {
+    Form,
+    Dialogue,
+    Mailbox,
+    Faults,
+    Both,
+    Wire,
+}
+
+/// What a prompt of this tab asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// A line that is sent as it is.
+    RawLine,
+    /// What the messages of the mailbox are to hold.
+    Search,
+    /// One fault in the notation of [`Fault::parse`].
+    Fault,
+}
+
+impl Question {
+    /// The message key of its label.
+    pub fn key(self) -> &'static str {
+        match self {
+            Question::RawLine => "mail.prompt.raw_line",
+            Question::Search => "mail.prompt.search",
+            Question::Fault => "mail.prompt.fault",
+        }
+    }
+}
+
+/// What comes of an action in a panel: what is to be done, and what is to be asked with the text it begins with.
+pub type Acted = (Vec<Effect>, Option<(Question, String)>);
+
+/// The state of the tab.
+pub struct MailTab {
+    live: MailModel,
+    /// The model as it was when the view was frozen, and when that was.
+    frozen: Option<(Duration, Box<MailModel>)>,
+    view: View,
+    panel: Panel,
+    mailbox: MailboxPanel,
+    faults: FaultsPanel,
+    both: BothPanel,
+    wire: WirePanel,
+    /// Where the terminal's cursor belongs, as of the last frame.
+    cursor: Option<Position>,
+    now: Duration,
+}
+
+impl MailTab {
+    pub fn new(setup: MailSetup, _words: Words) -> Self {
+        Self {
+            live: MailModel::new(setup.faults, setup.end_of_data),
+            frozen: None,
+            view: View::Sending,
+            panel: Panel::Form,
+            mailbox: MailboxPanel::default(),
+            faults: FaultsPanel::default(),
+            both: BothPanel::default(),
+            wire: WirePanel::default(),
+            cursor: None,
+            now: Duration::ZERO,
+        }
+    }
+
+    /// What has to be started first: the server.
+    pub fn start(&mut self) -> Vec<Effect> {
+        vec![Effect::StartMail { any_port: false }]
+    }
+
+    /// Takes in what the server and the sendings reported.
+    pub fn take(&mut self, events: Vec<Event>, left_out: u64, now: Duration) -> Vec<Effect> {
+        self.now = now;
+        for event in events {
+            match event {
+                Event::Mail(event) => self.live.take(event),
+                Event::Sending { id, event } => self.live.take_sending(id, event),
+                Event::Echo(_) | Event::Ping { .. } | Event::Web(_) | Event::Sender { .. } => {}
+            }
+        }
+        self.live.left_out += left_out;
+        Vec::new()
+    }
+
+    /// Takes in what the server tells of itself.
+    pub fn set_report(&mut self, report: MailReport, now: Duration) -> Vec<Effect> {
+        self.now = now;
+        self.live.report = report;
+        self.mailbox.refresh(&report)
+    }
+
+    pub fn failed(&mut self, error: StartError) {
+        self.live.server = ServerState::CannotStart(error);
+    }
+
+    pub fn set_page(&mut self, page: Page) {
+        self.mailbox.set_page(page);
+    }
+
+    pub fn set_message(&mut self, id: MessageId, stored: Result<Arc<[u8]>, String>) {
+        self.mailbox.set_message(id, stored);
+    }
+
+    pub fn completed(&mut self, _text: &str, _paths: Vec<String>) {}
+
+    /// When the screen wants to be drawn again though nothing was reported.
+    pub fn next_tick(&self, now: Duration, in_front: bool) -> Option<Duration> {
+        (in_front && self.live.is_busy()).then_some(now + BUSY_TICK)
+    }
+
+    /// A moment has come that was asked for.
+    pub fn tick(&mut self, now: Duration) -> Vec<Effect> {
+        self.now = now;
+        Vec::new()
+    }
+
+    /// Keeps what was written, if it has changed since it was kept last.
+    pub fn save_draft(&mut self) -> Vec<Effect> {
+        Vec::new()
+    }
+
+    /// Freezes the view as it is, or lets it go on.
+    pub fn freeze(&mut self, since: Option<Duration>) {
+        self.frozen = since.map(|since| (since, Box::new(self.live.clone())));
+    }
+
+    /// What the view shows: the live model, or the frozen one.
+    fn shown(&self) -> &MailModel {
+        self.frozen.as_ref().map_or(&self.live, |(_, model)| model)
+    }
+
+    /// The moment at which the view stands.
+    fn view_time(&self) -> Duration {
+        self.frozen.as_ref().map_or(self.now, |(since, _)| *since)
+    }
+
+    /// The contexts whose keys apply now.
+    pub fn contexts(&self, contexts: &mut Vec<Context>) {
+        if self.live.has_failed() {
+            contexts.push(Context::Failed);
+        }
+        match self.panel {
+            Panel::Form | Panel::Dialogue => {}
+            Panel::Mailbox => self.mailbox.contexts(contexts),
+            Panel::Faults => self.faults.contexts(contexts),
+            Panel::Both => self.both.contexts(contexts),
+            Panel::Wire => self.wire.contexts(contexts),
+        }
+        contexts.push(Context::MailTab);
+    }
+
+    /// Closes what is open in this tab, the innermost first; `false` when nothing was.
+    pub fn close(&mut self) -> bool {
+        match self.panel {
+            Panel::Form | Panel::Dialogue => false,
+            Panel::Mailbox => self.mailbox.close(),
+            Panel::Faults => self.faults.close(),
+            Panel::Both => self.both.close(),
+            Panel::Wire => self.wire.close(),
+        }
+    }
+
+    /// Carries out an action; may ask for a prompt with a text to begin with.
+    pub fn act(
+        &mut self,
+        action: Action,
+        now: Duration,
+        words: Words,
+    ) -> (Vec<Effect>, Option<(Purpose, String)>) {
+        self.now = now;
+        let (effects, question) = match action {
+            Action::NextPanel => self.focus(1),
+            Action::PreviousPanel => self.focus(self.view.panels().len() - 1),
+            Action::NextView => self.next_view(),
+            Action::Retry if self.live.has_failed() => self.restart(false),
+            Action::FreePort if self.live.has_failed() => self.restart(true),
+            _ => self.act_in_panel(action, words),
+        };
+        let prompt = question.map(|(question, text)| (Purpose::Mail(question), text));
+        (effects, prompt)
+    }
+
+    fn act_in_panel(&mut self, action: Action, words: Words) -> Acted {
+        let model = self.frozen.as_ref().map_or(&self.live, |(_, model)| model);
+        match self.panel {
+            Panel::Form | Panel::Dialogue => (Vec::new(), None),
+            Panel::Mailbox => self.mailbox.act(action, model, words),
+            Panel::Faults => self.faults.act(action, model, words),
+            Panel::Both => self.both.act(action, model, words),
+            Panel::Wire => self.wire.act(action, model, words),
+        }
+    }
+
+    fn focus(&mut self, steps: usize) -> Acted {
+        self.panel = steps_on(self.view.panels(), self.panel, steps);
+        (Vec::new(), None)
+    }
+
+    fn next_view(&mut self) -> Acted {
+        self.view = steps_on(&View::ALL, self.view, 1);
+        self.panel = self.view.panels()[0];
+        (Vec::new(), None)
+    }
+
+    fn restart(&mut self, any_port: bool) -> Acted {
+        self.live.server = ServerState::Starting;
+        (vec![Effect::StartMail { any_port }], None)
+    }
+
+    /// Takes over what was typed into a prompt, or says what was wrong with it.
+    pub fn answer(
+        &mut self,
+        question: Question,
+        text: &str,
+        words: Words,
+    ) -> Result<Vec<Effect>, String> {
+        match question {
+            Question::RawLine => Ok(Vec::new()),
+            Question::Search => Ok(self.mailbox.search(text)),
+            Question::Fault => self.faults.add(text, &self.live, words),
+        }
+    }
+
+    /// A key that has no row in the table.
+    pub fn type_key(&mut self, _key: &crossterm::event::KeyEvent, now: Duration) -> Vec<Effect> {
+        self.now = now;
+        Vec::new()
+    }
+
+    pub fn paste(&mut self, _text: &str, now: Duration) -> Vec<Effect> {
+        self.now = now;
+        Vec::new()
+    }
+
+    /// A click focuses the panel under it, and selects what is there.
+    pub fn click(&mut self, body: Rect, zoomed: bool, column: u16, row: u16) -> Vec<Effect> {
+        let Some((panel, _)) = view::panel_at(body, zoomed, self, column, row) else {
+            return Vec::new();
+        };
+        self.panel = panel;
+        match panel {
+            Panel::Form | Panel::Dialogue => {}
+            Panel::Mailbox => self.mailbox.click(column, row),
+            Panel::Faults => self.faults.click(column, row),
+            Panel::Both => self.both.click(column, row),
+            Panel::Wire => self.wire.click(column, row),
+        }
+        Vec::new()
+    }
+
+    /// Where the terminal's cursor belongs.
+    pub fn cursor(&self) -> Option<Position> {
+        self.cursor
+    }
+}

@@ -1,0 +1,249 @@
+//! One sending as it went: every command and reply in order, what the wire showed of it, what it waits for now, and how it ended.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::dashboard::tabs::panel::push_bounded;
+use crate::proto::smtp::address::Address;
+use crate::proto::smtp::plan::Plan;
+use crate::proto::smtp::stage::Stage;
+use crate::trace::mail::{Cipher, Line, SendingEvent, SendingId, Speech, Spoken, Summary, TlsCard};
+
+/// Lines of a dialogue that are kept; of the oldest ones only the number is.
+pub const LINES: usize = 5_000;
+/// Bytes of a dialogue's lines that are kept.
+const BYTES: usize = 4 << 20;
+/// Pieces of an encrypted session that are kept.
+pub const CIPHERS: usize = 2_000;
+
+/// What an entry costs besides its text.
+const ENTRY: usize = 128;
+
+/// Something that happened in a sending, with a number that it keeps.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub id: u64,
+    pub event: SendingEvent,
+}
+
+/// What a sending is doing.
+#[derive(Debug, Clone, Default)]
+pub enum Now {
+    #[default]
+    Working,
+    /// A reply is awaited, until then at the latest.
+    Awaiting {
+        stage: Stage,
+        since: Duration,
+        until: Duration,
+    },
+    /// This command waits for a person.
+    Held(Held),
+    /// Another try is made then.
+    Retrying {
+        until: Duration,
+        recipients: Vec<Address>,
+    },
+}
+
+/// A command that waits for a person.
+#[derive(Debug, Clone)]
+pub struct Held {
+    pub stage: Stage,
+    pub line: Line,
+    /// The codes that would be a success.
+    pub expected: &'static [u16],
+}
+
+/// How much of the message is out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    pub sent: u64,
+    pub total: u64,
+}
+
+/// The dialogue of one sending.
+#[derive(Debug, Clone)]
+pub struct Dialogue {
+    pub id: SendingId,
+    /// What it was asked to do. Its password is not kept.
+    pub plan: Plan,
+    /// The oldest first.
+    entries: VecDeque<Entry>,
+    next_entry: u64,
+    /// Lines, and bytes, of the entries.
+    lines: usize,
+    bytes: usize,
+    /// Lines that are no longer kept.
+    pub forgotten: u64,
+    /// What the wire showed of the encrypted part, the oldest first.
+    pub ciphers: VecDeque<Cipher>,
+    pub forgotten_ciphers: u64,
+    /// When the first connection was begun.
+    pub began: Option<Duration>,
+    /// Our end and the server's, of the last connection.
+    pub ends: Option<(SocketAddr, SocketAddr)>,
+    pub now: Now,
+    pub progress: Option<Progress>,
+    /// Of the last handshake.
+    pub tls: Option<Box<TlsCard>>,
+    pub summary: Option<Box<Summary>>,
+}
+
+impl Dialogue {
+    pub fn new(id: SendingId, plan: Plan) -> Self {
+        Self {
+            id,
+            plan,
+            entries: VecDeque::new(),
+            next_entry: 0,
+            lines: 0,
+            bytes: 0,
+            forgotten: 0,
+            ciphers: VecDeque::new(),
+            forgotten_ciphers: 0,
+            began: None,
+            ends: None,
+            now: Now::Working,
+            progress: None,
+            tls: None,
+            summary: None,
+        }
+    }
+
+    pub fn is_going_on(&self) -> bool {
+        self.summary.is_none()
+    }
+
+    /// The oldest first.
+    pub fn entries(&self) -> &VecDeque<Entry> {
+        &self.entries
+    }
+
+    /// The entry of that number, unless it is no longer kept.
+    pub fn entry(&self, id: u64) -> Option<&Entry> {
+        self.entries.get(self.place(id)?)
+    }
+
+    /// Where the entry of that number stands among those that are kept.
+    pub fn place(&self, id: u64) -> Option<usize> {
+        let first = self.entries.front()?.id;
+        let place = usize::try_from(id.checked_sub(first)?).ok()?;
+        (place < self.entries.len()).then_some(place)
+    }
+
+    /// The command that waits for a person.
+    pub fn held(&self) -> Option<&Held> {
+        match &self.now {
+            Now::Held(held) => Some(held),
+            _ => None,
+        }
+    }
+
+    pub fn take(&mut self, event: SendingEvent) {
+        match event {
+            SendingEvent::Cipher(cipher) => {
+                if self.ciphers.len() == CIPHERS {
+                    self.forgotten_ciphers += 1;
+                }
+                push_bounded(&mut self.ciphers, cipher, CIPHERS);
+                return;
+            }
+            SendingEvent::Awaiting { at, stage, until } => {
+                self.now = Now::Awaiting {
+                    stage,
+                    since: at,
+                    until,
+                };
+                return;
+            }
+            SendingEvent::Held {
+                stage,
+                line,
+                expected,
+                ..
+            } => {
+                self.now = Now::Held(Held {
+                    stage,
+                    line,
+                    expected,
+                });
+                return;
+            }
+            SendingEvent::Progress { sent, total, .. } => {
+                self.progress = Some(Progress { sent, total });
+                return;
+            }
+            _ => {}
+        }
+        self.now = Now::Working;
+        match &event {
+            SendingEvent::Connecting { at, .. } => {
+                self.began.get_or_insert(*at);
+                self.progress = None;
+            }
+            SendingEvent::Connected { local, server, .. } => self.ends = Some((*local, *server)),
+            SendingEvent::Tls { card, .. } => self.tls = Some(card.clone()),
+            SendingEvent::Spoken(Spoken {
+                what: Speech::Content { .. },
+                ..
+            })
+            | SendingEvent::Decided(_) => self.progress = None,
+            SendingEvent::Retrying {
+                until, recipients, ..
+            } => {
+                self.now = Now::Retrying {
+                    until: *until,
+                    recipients: recipients.clone(),
+                };
+            }
+            SendingEvent::Ended { summary, .. } => {
+                self.progress = None;
+                self.summary = Some(summary.clone());
+            }
+            _ => {}
+        }
+        self.push(event);
+    }
+
+    fn push(&mut self, event: SendingEvent) {
+        let (lines, bytes) = measure(&event);
+        self.lines += lines;
+        self.bytes += bytes;
+        let id = self.next_entry;
+        self.next_entry += 1;
+        self.entries.push_back(Entry { id, event });
+        while (self.lines > LINES || self.bytes > BYTES) && self.entries.len() > 1 {
+            let Some(oldest) = self.entries.pop_front() else {
+                break;
+            };
+            let (lines, bytes) = measure(&oldest.event);
+            self.lines -= lines;
+            self.bytes -= bytes;
+            self.forgotten += lines as u64;
+        }
+    }
+}
+
+/// How many lines an event is, and about how many bytes it takes.
+fn measure(event: &SendingEvent) -> (usize, usize) {
+    let (lines, bytes) = match event {
+        SendingEvent::Spoken(spoken) => match &spoken.what {
+            Speech::Command(line) => {
+                let secret = line
+                    .secret
+                    .as_ref()
+                    .map_or(0, |secret| secret.reveal().len());
+                (1, line.shown.len() + secret)
+            }
+            // The text is there twice: raw, and taken apart.
+            Speech::Reply { reply, .. } => (reply.lines.len().max(1), 2 * reply.raw.len()),
+            Speech::Content { excerpt, .. } => (1, excerpt.len()),
+        },
+        SendingEvent::Decided(decided) => (decided.recipients.len().max(1), 0),
+        SendingEvent::Ended { summary, .. } => (summary.recipients.len().max(1), 0),
+        _ => (1, 0),
+    };
+    (lines, bytes + lines * ENTRY)
+}

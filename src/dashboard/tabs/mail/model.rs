@@ -1,0 +1,129 @@
+//! What the Mail tab knows: the lab's server and what it reported, and every sending. Plain data, so that freezing the view is a clone.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::both::Sessions;
+use super::dialogue::Dialogue;
+use crate::dashboard::tabs::panel::push_bounded;
+use crate::proto::smtp::fault::Fault;
+use crate::proto::smtp::server::EndOfData;
+use crate::trace::mail::{Arrived, MailEvent, MailReport, SendingEvent, SendingId};
+use crate::trace::start_error::StartError;
+
+/// Sendings whose dialogues are kept.
+pub const SENDINGS: usize = 16;
+/// Messages that arrived lately, for the strip.
+const ARRIVED: usize = 32;
+
+#[derive(Debug, Clone)]
+pub struct MailModel {
+    pub server: ServerState,
+    pub report: MailReport,
+    /// What the server does wrong, as it told last.
+    pub faults: Vec<Fault>,
+    pub end_of_data: EndOfData,
+    /// The newest last.
+    pub arrived: VecDeque<Arrived>,
+    /// The server's sessions, foreign clients' too.
+    pub sessions: Sessions,
+    /// The newest last.
+    pub sendings: VecDeque<Dialogue>,
+    /// How many sendings after the one in front.
+    pub back: usize,
+    /// Events the screen could not keep up with; the counters have them all the same.
+    pub left_out: u64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum ServerState {
+    Starting,
+    Listening {
+        address: SocketAddr,
+        /// Where TLS is spoken from the first byte.
+        tls_address: Option<SocketAddr>,
+        certificate: Option<PathBuf>,
+        /// The Maildir; `None` keeps messages in memory.
+        folder: Option<PathBuf>,
+    },
+    CannotStart(StartError),
+    /// It ran and its socket failed.
+    Failed(String),
+}
+
+impl MailModel {
+    pub fn new(faults: Vec<Fault>, end_of_data: EndOfData) -> Self {
+        Self {
+            server: ServerState::Starting,
+            report: MailReport::default(),
+            faults,
+            end_of_data,
+            arrived: VecDeque::new(),
+            sessions: Sessions::default(),
+            sendings: VecDeque::new(),
+            back: 0,
+            left_out: 0,
+        }
+    }
+
+    /// Takes in what the server reported.
+    pub fn take(&mut self, event: MailEvent) {
+        self.sessions.take(&event);
+        match event {
+            MailEvent::Listening {
+                address,
+                tls_address,
+                certificate,
+                folder,
+            } => {
+                self.server = ServerState::Listening {
+                    address,
+                    tls_address,
+                    certificate,
+                    folder,
+                };
+            }
+            MailEvent::Arrived(arrived) => push_bounded(&mut self.arrived, *arrived, ARRIVED),
+            MailEvent::Faulty {
+                faults,
+                end_of_data,
+                ..
+            } => {
+                self.faults = faults;
+                self.end_of_data = end_of_data;
+            }
+            MailEvent::Failed { error } => self.server = ServerState::Failed(error),
+            MailEvent::Opened { .. }
+            | MailEvent::Spoken { .. }
+            | MailEvent::Secured { .. }
+            | MailEvent::Closed { .. } => {}
+        }
+    }
+
+    /// Takes in what a sending reported.
+    pub fn take_sending(&mut self, id: SendingId, event: SendingEvent) {
+        let sending = self.sendings.iter_mut().rev().find(|one| one.id == id);
+        if let Some(sending) = sending {
+            sending.take(event);
+        }
+    }
+
+    /// The sending in front.
+    pub fn front(&self) -> Option<&Dialogue> {
+        let place = self.sendings.len().checked_sub(self.back + 1)?;
+        self.sendings.get(place)
+    }
+
+    /// Whether something is being sent or waited for.
+    pub fn is_busy(&self) -> bool {
+        self.sendings.iter().any(Dialogue::is_going_on)
+    }
+
+    pub fn has_failed(&self) -> bool {
+        matches!(
+            self.server,
+            ServerState::CannotStart(_) | ServerState::Failed(_)
+        )
+    }
+}

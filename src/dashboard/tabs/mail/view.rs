@@ -1,0 +1,164 @@
+//! How the Mail tab is laid out, and what stands around its panels: status, help.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Constraint::{Fill, Length};
+use ratatui::layout::{Layout, Rect};
+use ratatui::text::{Line, Span};
+
+use super::model::ServerState;
+use super::{MailTab, Panel, View};
+use crate::dashboard::app::{App, Look};
+use crate::dashboard::keys::Context;
+use crate::dashboard::tabs::panel::{Scene, Title, frame};
+use crate::proto::smtp::server::EndOfData;
+
+/// The sections of keys on the help page of this tab.
+pub const HELP_SECTIONS: &[(Context, &str)] = &[
+    (Context::MailTab, "help.mail_keys"),
+    (Context::MailForm, "help.mail_form_keys"),
+    (Context::MailDialogue, "help.mail_dialogue_keys"),
+    (Context::MailHeld, "help.mail_held_keys"),
+    (Context::MailDetail, "help.mail_detail_keys"),
+    (Context::MailMailbox, "help.mail_mailbox_keys"),
+    (Context::MailMessage, "help.mail_message_keys"),
+    (Context::MailFaults, "help.mail_faults_keys"),
+    (Context::MailBoth, "help.mail_both_keys"),
+    (Context::MailWire, "help.mail_wire_keys"),
+    (Context::Failed, "help.failed_keys"),
+];
+
+/// From this width on panels stand side by side.
+const WIDE: u16 = 100;
+/// Rows of the strip with the lab's server, and from which height on it is there.
+const STRIP_ROWS: u16 = 5;
+const STRIP_FROM: u16 = 20;
+
+/// The panels that are seen, with their places, and where the strip is.
+fn places(tab: &MailTab, body: Rect, zoomed: bool) -> (Vec<(Panel, Rect)>, Option<Rect>) {
+    if zoomed {
+        return (vec![(tab.panel, body)], None);
+    }
+    let wide = body.width >= WIDE;
+    match tab.view {
+        View::Sending => {
+            let strip = if body.height >= STRIP_FROM {
+                STRIP_ROWS
+            } else {
+                0
+            };
+            let [above, strip_at] = body.layout(&Layout::vertical([Fill(1), Length(strip)]));
+            let strip = (strip > 0).then_some(strip_at);
+            if !wide {
+                return (vec![(tab.panel, above)], strip);
+            }
+            let form = (body.width * 2 / 5).clamp(44, 72);
+            let [form, dialogue] = above.layout(&Layout::horizontal([Length(form), Fill(1)]));
+            (
+                vec![(Panel::Form, form), (Panel::Dialogue, dialogue)],
+                strip,
+            )
+        }
+        View::Lab if wide => {
+            let faults = (body.width * 2 / 5).clamp(44, 72);
+            let [mailbox, faults] = body.layout(&Layout::horizontal([Fill(1), Length(faults)]));
+            (
+                vec![(Panel::Mailbox, mailbox), (Panel::Faults, faults)],
+                None,
+            )
+        }
+        View::Lab | View::Both | View::Wire => (vec![(tab.panel, body)], None),
+    }
+}
+
+/// The panel under a place on the screen, with its place.
+pub fn panel_at(
+    body: Rect,
+    zoomed: bool,
+    tab: &MailTab,
+    column: u16,
+    row: u16,
+) -> Option<(Panel, Rect)> {
+    places(tab, body, zoomed)
+        .0
+        .into_iter()
+        .find(|(_, area)| area.contains((column, row).into()))
+}
+
+/// Draws the tab.
+pub fn render(app: &mut App, look: &Look, body: Rect, buffer: &mut Buffer) {
+    let clock = app.clock;
+    let tab = &mut app.mail;
+    let scene = Scene {
+        look,
+        clock: &clock,
+        now: tab.view_time(),
+        zoomed: app.zoomed,
+    };
+    tab.cursor = None;
+    let (panels, strip) = places(tab, body, app.zoomed);
+    let model = tab.frozen.as_ref().map_or(&tab.live, |(_, model)| model);
+    for (panel, area) in panels {
+        let focused = tab.panel == panel;
+        match panel {
+            Panel::Form => {
+                let title = Title::new(look, look.words.t("panel.compose").into_owned(), focused);
+                frame(title, focused, &scene, area, buffer);
+            }
+            Panel::Dialogue => {
+                let title = Title::new(look, look.words.t("panel.dialogue").into_owned(), focused);
+                frame(title, focused, &scene, area, buffer);
+            }
+            Panel::Mailbox => tab.mailbox.draw(model, focused, &scene, area, buffer),
+            Panel::Faults => tab.faults.draw(model, focused, &scene, area, buffer),
+            Panel::Both => tab.both.draw(model, focused, &scene, area, buffer),
+            Panel::Wire => tab.wire.draw(model, focused, &scene, area, buffer),
+        }
+    }
+    if let Some(strip) = strip {
+        let title = Title::new(look, look.words.t("panel.lab").into_owned(), false);
+        frame(title, false, &scene, strip, buffer);
+    }
+    tab.mailbox.draw_over(&scene, body, buffer);
+}
+
+/// What is running where, for the bar at the top.
+pub fn status_line(app: &App, look: &Look) -> Line<'static> {
+    let (theme, words) = (&look.theme, look.words);
+    let model = &app.mail.live;
+    let (sign, style, text) = match &model.server {
+        ServerState::Listening { address, .. } if address.ip().is_loopback() => (
+            look.signs.running(),
+            theme.good,
+            words.fill("status.mail", &[("port", &address.port())]),
+        ),
+        ServerState::Listening { address, .. } => (
+            look.signs.warning(),
+            theme.bad,
+            words.fill("status.mail_open", &[("address", address)]),
+        ),
+        ServerState::Starting => (
+            look.signs.stopped(),
+            theme.dim,
+            words.t("status.mail_starting").into_owned(),
+        ),
+        ServerState::CannotStart(_) | ServerState::Failed(_) => (
+            look.signs.warning(),
+            theme.bad,
+            words.t("status.mail_failed").into_owned(),
+        ),
+    };
+    let mut line = Line::from(Span::styled(format!("{sign} {text}"), style));
+    let wrong = model.faults.len();
+    if wrong > 0 {
+        let faults = words.fill("status.mail_faults", &[("count", &wrong)]);
+        line.push_span(Span::styled(format!(" {faults}"), theme.warning));
+    }
+    if model.end_of_data == EndOfData::Lenient {
+        let lenient = words.t("status.mail_lenient");
+        line.push_span(Span::styled(format!(" {lenient}"), theme.warning));
+    }
+    line
+}
+
+/// What the signs and numbers of this tab mean.
+pub fn help(_look: &Look, _lines: &mut Vec<Line<'static>>) {}
