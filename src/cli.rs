@@ -6,6 +6,7 @@
 //! module knows clap.
 
 mod flags;
+mod mail;
 mod text;
 
 use std::ffi::{OsStr, OsString};
@@ -17,6 +18,7 @@ use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use clap_complete::Shell;
 
 use self::flags::{DASHBOARD, EVERYWHERE, Flag, settings_of};
+pub use self::mail::{Body, MailOptions, PasswordSource};
 use crate::headless::access_log::LogFormat;
 use crate::headless::output::Format;
 use crate::net::resolve::Family;
@@ -46,6 +48,8 @@ pub struct Invocation {
     pub resolved: Resolved,
     /// The language to speak.
     pub lang: Lang,
+    /// The folder for what the program keeps; see [`Environment::state_folder`].
+    pub state_folder: Option<PathBuf>,
 }
 
 /// A command with what only its flags can say.
@@ -103,6 +107,15 @@ pub enum Command {
         family: Family,
         /// How long to wait for the connection, and whenever nothing comes.
         timeout: Duration,
+    },
+    /// Send a message and print the dialogue.
+    Mail(Box<MailOptions>),
+    /// Run the mail server.
+    Mailbox {
+        /// How to report.
+        format: Format,
+        /// Where the account's password is, instead of the command in the settings.
+        password: Option<PasswordSource>,
     },
     /// Print the settings in force.
     Config,
@@ -210,6 +223,8 @@ fn commands(words: Words) -> clap::Command {
             ping,
             serve,
             get,
+            mail::mail_command(),
+            mail::mailbox_command(),
             subcommand("config"),
             subcommand("completions").arg(shell),
         ]);
@@ -240,6 +255,7 @@ pub fn parse(
     Ok(Invocation {
         command: command(&matches).map_err(bad_use)?,
         lang: settings.lang.unwrap_or_else(|| locale(environment)),
+        state_folder: environment.state_folder(),
         settings,
         resolved,
     })
@@ -306,6 +322,11 @@ fn command(matches: &ArgMatches) -> Result<Command, SettingsError> {
             raw: matches.get_flag("raw"),
             family: family(matches),
             timeout: timeout(matches)?,
+        },
+        "mail" => Command::Mail(Box::new(mail::options(matches)?)),
+        "mailbox" => Command::Mailbox {
+            format: format(matches),
+            password: mail::password(matches),
         },
         "config" => Command::Config,
         _ => Command::Completions(
@@ -439,16 +460,21 @@ fn peek<'a>(arguments: &'a [OsString], flag: &str) -> Option<&'a OsStr> {
 mod tests {
     use std::io;
 
-    use super::flags::{ECHO, PING, SERVE};
+    use super::flags::{ECHO, MAIL, MAILBOX, PING, SERVE};
     use super::*;
     use crate::proto::http::service::Mode;
-    use crate::settings::{Place, Target};
+    use crate::proto::smtp::plan::Retry;
+    use crate::proto::smtp::sasl::Mechanism;
+    use crate::proto::smtp::server::EndOfData;
+    use crate::proto::smtp::stage::Stage;
+    use crate::settings::{MailStore, Place, Target};
 
     fn environment(variables: &[(&str, &str)]) -> Environment {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         Environment {
             variables: variables.iter().map(owned).collect(),
             config_dir: None,
+            state_dir: Some(PathBuf::from("/state")),
             read: |path| match path.to_str() {
                 Some("zh.toml") => Ok("lang = 'zh-CN'\nping.size = 64".to_owned()),
                 Some("bad.toml") => Ok("lang = 'zh-CN'\ntheme = 'blue'".to_owned()),
@@ -488,6 +514,8 @@ mod tests {
             .chain(&ECHO)
             .chain(&PING)
             .chain(&SERVE)
+            .chain(&MAIL)
+            .chain(&MAILBOX)
             .chain(&EVERYWHERE)
         {
             assert!(defaults.get(flag.key).is_some(), "{}", flag.key);
@@ -512,6 +540,23 @@ mod tests {
             log_file: log_file.map(PathBuf::from),
         };
         use Format::{Json, Text};
+        let mail = |change: fn(&mut MailOptions)| {
+            let mut options = MailOptions {
+                format: Text,
+                password: None,
+                to: vec!["a@b".to_owned()],
+                cc: Vec::new(),
+                bcc: Vec::new(),
+                subject: None,
+                body: None,
+                attachments: Vec::new(),
+                count: 1,
+                quit_after: None,
+                insecure: false,
+            };
+            change(&mut options);
+            Command::Mail(Box::new(options))
+        };
         for (line, want) in [
             ("", Command::Dashboard),
             ("--loss 10% --target a", Command::Dashboard),
@@ -565,6 +610,46 @@ mod tests {
                     raw: false,
                     family: Family::Any,
                     timeout: Duration::from_secs(30),
+                },
+            ),
+            ("mail --to a@b", mail(|_| {})),
+            (
+                "mail --to a@b --to c@d,e@f --cc g@h --bcc i@j --subject S --body B --attach x --attach y \
+                 --count 7 --quit-after rcpt --insecure --json --password-env V",
+                mail(|mail| {
+                    mail.to.push("c@d,e@f".to_owned());
+                    mail.cc.push("g@h".to_owned());
+                    mail.bcc.push("i@j".to_owned());
+                    mail.subject = Some("S".to_owned());
+                    mail.body = Some(Body::Text("B".to_owned()));
+                    mail.attachments = vec!["x".to_owned(), "y".to_owned()];
+                    mail.count = 7;
+                    mail.quit_after = Some(Stage::Rcpt);
+                    mail.insecure = true;
+                    mail.format = Json;
+                    mail.password = Some(PasswordSource::Variable("V".to_owned()));
+                }),
+            ),
+            (
+                "mail --to a@b --body-file -",
+                mail(|mail| mail.body = Some(Body::StandardInput)),
+            ),
+            (
+                "mail --to a@b --body-file ./-",
+                mail(|mail| mail.body = Some(Body::File(PathBuf::from("./-")))),
+            ),
+            (
+                "mailbox",
+                Command::Mailbox {
+                    format: Text,
+                    password: None,
+                },
+            ),
+            (
+                "mailbox --json --user u --password-file f",
+                Command::Mailbox {
+                    format: Json,
+                    password: Some(PasswordSource::File(PathBuf::from("f"))),
                 },
             ),
             ("config", Command::Config),
@@ -640,6 +725,45 @@ mod tests {
     }
 
     #[test]
+    fn flags_of_the_mail_lab_become_settings() {
+        let line = "mail --to a@b --server smtp.example.org --security tls --auth cram-md5 --user u \
+                    --password-command pass --from s@example.org --helo me --pipeline --chunking \
+                    --timeout-scale 0.5 --ca-file ca.pem --retry 5s,2";
+        let mail = run(line).unwrap().settings.mail;
+        assert_eq!(mail.destination(), ("smtp.example.org".to_owned(), 465));
+        let client = mail.client;
+        assert_eq!(client.mechanism(), Some(Mechanism::CramMd5));
+        assert_eq!(client.user.as_deref(), Some("u"));
+        assert_eq!(client.password_command.as_deref(), Some("pass"));
+        assert_eq!(client.from.as_deref(), Some("s@example.org"));
+        assert_eq!(client.helo.as_deref(), Some("me"));
+        assert!(client.pipelining && client.chunking);
+        assert_eq!(client.time_scale.to_string(), "0.5");
+        assert_eq!(client.ca_file, Some(PathBuf::from("ca.pem")));
+        let pause = Duration::from_secs(5);
+        assert_eq!(client.retry, Retry::After { pause, times: 2 });
+
+        let line = "mailbox --listen :0 --tls-listen none --user u --password-command pass --dir mail \
+                    --lenient --max-size 1k";
+        let server = run(line).unwrap().settings.mail.server;
+        assert_eq!(server.listen, "127.0.0.1:0".parse().unwrap());
+        assert_eq!(server.tls_listen, None);
+        assert_eq!(server.account.as_deref(), Some("u"));
+        assert_eq!(server.account_password_command.as_deref(), Some("pass"));
+        assert_eq!(server.store, MailStore::Folder(PathBuf::from("mail")));
+        assert_eq!(server.end_of_data, EndOfData::Lenient);
+        assert_eq!(server.limits.message, 1024);
+    }
+
+    #[test]
+    fn the_folder_for_what_is_kept_comes_along() {
+        let state = |variables: &[_]| with("mailbox", variables).unwrap().state_folder;
+        assert_eq!(state(&[]), Some(PathBuf::from("/state")));
+        let named = [("SOCKSCOPE_STATE", "kept")];
+        assert_eq!(state(&named), Some(PathBuf::from("kept")));
+    }
+
+    #[test]
     fn the_dashboard_starts_as_it_is_told() {
         let line = "--listen :0 --preset wifi --loss none --seed 1 --target a --target b:2 --ascii \
                     --web-listen :80 --web-folder pages --one-at-a-time";
@@ -712,6 +836,8 @@ mod tests {
             "ping --help",
             "serve --help",
             "get --help",
+            "mail --help",
+            "mailbox --help",
             "config --help",
             "completions --help",
         ] {
@@ -818,6 +944,31 @@ mod tests {
                 "sockscope: --head 不能与 --request <METHOD> 同时使用\n",
             ),
             (
+                "mail --to a@b --password-env V --password-file F",
+                "sockscope: --password-env <VAR> cannot go together with --password-file <FILE>\n",
+                "sockscope: --password-env <VAR> 不能与 --password-file <FILE> 同时使用\n",
+            ),
+            (
+                "mail --to a@b --password-command C --password-file F",
+                "sockscope: --password-command <COMMAND> cannot go together with --password-file <FILE>\n",
+                "sockscope: --password-command <COMMAND> 不能与 --password-file <FILE> 同时使用\n",
+            ),
+            (
+                "mail --to a@b --body x --body-file -",
+                "sockscope: --body <TEXT> cannot go together with --body-file <FILE>\n",
+                "sockscope: --body <TEXT> 不能与 --body-file <FILE> 同时使用\n",
+            ),
+            (
+                "mail --to a@b --quit-after data",
+                "sockscope: --quit-after <STAGE> cannot be \"data\": write banner, ehlo, starttls, auth, mail, rcpt, dot\n",
+                "sockscope: --quit-after <STAGE> 不能是“data”，可用的值：banner, ehlo, starttls, auth, mail, rcpt, dot\n",
+            ),
+            (
+                "mail --to a@b --count 4294967296",
+                "sockscope: --count: count = \"4294967296\": write a number of messages from 1 to 4294967295\n",
+                "sockscope: --count：count = “4294967296”：请写邮件数，1 到 4294967295\n",
+            ),
+            (
                 "echo --count 0",
                 "sockscope: --count: count = \"0\": write a whole number from 1 up\n",
                 "sockscope: --count：count = “0”：请写不小于 1 的整数\n",
@@ -915,9 +1066,13 @@ mod tests {
                     "ping",
                     "serve",
                     "get",
+                    "mail",
+                    "mailbox",
                     "config",
                     "completions",
                     "reply-loss",
+                    "quit-after",
+                    "tls-listen",
                     "no-listing",
                 ] {
                     assert!(script.contains(word), "{shell} lacks {word}");

@@ -13,7 +13,7 @@
 //! | [`net`] | sockets, files, threads and clocks: drives `proto`, reports to `trace` | `proto`, `trace`, `settings` as data, `words` for the pages it serves |
 //! | [`headless`] | one printer a command: text for people, JSON lines for programs | all of the above |
 //! | [`dashboard`] | the terminal interface; only its `effects` name `net`, its `widgets` know no lab | all but `headless` |
-//! | [`cli`] | commands and flags | `settings`, `words`, the data types of `headless` and `net` that flags choose |
+//! | [`cli`] | commands and flags | `settings`, `words`, the data types of `headless`, `net` and `proto` that flags choose |
 //!
 //! `tests/layers.rs` reads the sources and fails with file and line where a row is broken.
 //!
@@ -78,6 +78,7 @@ pub mod net {
     pub mod echo;
     pub mod files;
     mod lock;
+    pub mod maildir;
     pub mod os;
     pub mod pinger;
     pub mod request_sender;

@@ -140,6 +140,7 @@ fn carry_out(invocation: Invocation, clock: Clock) -> u8 {
                 Err(error) => finish(Err(error)),
             }
         }
+        Command::Mail(_) | Command::Mailbox { .. } => BAD_USE,
         Command::Dashboard => run_dashboard(&invocation, words, clock),
     }
 }

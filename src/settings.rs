@@ -9,15 +9,19 @@
 mod address;
 mod error;
 mod layers;
+mod mail;
 mod table;
 mod web;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-pub use address::{DEFAULT_PORT, Target, WEB_PORT, local};
+pub use address::{DEFAULT_PORT, MAIL_PORT, MAIL_TLS_PORT, Target, WEB_PORT, local};
 pub use error::{Problem, SettingsError};
 pub use layers::{Environment, File, Given, Resolved, Source, find_file, load, variable};
+pub use mail::{
+    MailAuth, MailClientSettings, MailHost, MailServerSettings, MailSettings, MailStore,
+};
 pub use table::{Row, Shape, TABLE};
 pub use web::WebSettings;
 
@@ -50,6 +54,8 @@ pub struct Settings {
     pub ping: PingSettings,
     /// The web server.
     pub web: WebSettings,
+    /// The Mail lab.
+    pub mail: MailSettings,
 }
 
 impl Default for Settings {

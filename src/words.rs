@@ -4,6 +4,8 @@
 //! up. It stands apart so that the language is always an argument: two languages can be drawn in one process, and
 //! no text depends on a global.
 
+pub mod draft;
+pub mod outcome;
 pub mod phrases;
 
 use std::borrow::Cow;
@@ -17,6 +19,7 @@ const _: &[&str] = &[
     include_str!("../assets/locales/dashboard.yml"),
     include_str!("../assets/locales/labs.yml"),
     include_str!("../assets/locales/login.yml"),
+    include_str!("../assets/locales/message.yml"),
     include_str!("../assets/locales/sender.yml"),
     include_str!("../assets/locales/settings.yml"),
     include_str!("../assets/locales/web.yml"),

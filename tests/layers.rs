@@ -48,6 +48,7 @@ const LAYERS: &[Layer] = &[
             "mail_builder",
             "mail_parser",
             "md5",
+            "memchr",
             "mime_guess",
             "rand",
             "rand_distr",
@@ -150,6 +151,7 @@ const LAYERS: &[Layer] = &[
             "ratatui",
             "unicode_segmentation",
             "unicode_width",
+            "zeroize",
         ],
         never: &[
             "std::env",
@@ -215,6 +217,7 @@ const LAYERS: &[Layer] = &[
             "headless::access_log",
             "headless::output",
             "net::resolve",
+            "proto::smtp::stage",
         ],
         crates: &["std", "clap", "clap_complete", "rust_i18n"],
         never: &SOCKETS,

@@ -19,6 +19,8 @@ enum Takes {
     Value(&'static str),
     /// A value; the flag may be repeated.
     Values(&'static str),
+    /// A value that may hold blanks; the flag may be repeated.
+    Lines(&'static str),
     /// Nothing, which stands for one value, or `=false` for the other one, to overrule a lower layer.
     Choice { on: &'static str, off: &'static str },
     /// Not a flag: an argument without one.
@@ -71,7 +73,9 @@ impl Flag {
                 return arg.value_name(name).num_args(0..).action(ArgAction::Append);
             }
             Takes::Value(name) => arg.value_name(name).action(ArgAction::Set),
-            Takes::Values(name) => arg.value_name(name).action(ArgAction::Append),
+            Takes::Values(name) | Takes::Lines(name) => {
+                arg.value_name(name).action(ArgAction::Append)
+            }
             Takes::Choice { .. } => arg
                 .value_name("BOOL")
                 .num_args(0..=1)
@@ -96,7 +100,8 @@ impl Flag {
             text: match (self.takes, values.as_slice()) {
                 (Takes::Choice { on, .. }, ["true"]) => on.to_owned(),
                 (Takes::Choice { off, .. }, ["false"]) => off.to_owned(),
-                _ => values.join(" "),
+                (Takes::Lines(_), values) => values.join("\n"),
+                (_, values) => values.join(" "),
             },
             source: Source::Flag(self.name()),
         })
@@ -112,7 +117,7 @@ pub(super) const EVERYWHERE: [Flag; 4] = [
 ];
 
 /// Flags with which the dashboard starts in a given set-up.
-pub(super) const DASHBOARD: [Flag; 8] = [
+pub(super) const DASHBOARD: [Flag; 10] = [
     flag("listen", "echo.listen", Takes::Value("ADDRESS")),
     flag("loss", "echo.loss", Takes::Value("SPEC")),
     flag("preset", "echo.preset", Takes::Value("NAME")),
@@ -121,6 +126,8 @@ pub(super) const DASHBOARD: [Flag; 8] = [
     flag("web-listen", "web.listen", Takes::Value("ADDRESS")),
     flag("web-folder", "web.folder", Takes::Value("DIR")),
     flag("one-at-a-time", "web.mode", ONE_AT_A_TIME),
+    flag("mail-listen", "mail.listen", Takes::Value("ADDRESS")),
+    flag("mail-dir", "mail.folder", Takes::Value("DIR")),
 ];
 
 pub(super) const ECHO: [Flag; 16] = [
@@ -190,6 +197,48 @@ pub(super) const SERVE: [Flag; 20] = [
     flag("max-body", "web.max_body", Takes::Value("BYTES")),
 ];
 
+pub(super) const MAIL: [Flag; 12] = [
+    flag("server", "mail.server", Takes::Value("HOST")),
+    flag("security", "mail.security", Takes::Value("HOW")),
+    flag("auth", "mail.auth", Takes::Value("MECHANISM")),
+    flag("user", "mail.user", Takes::Value("USER")),
+    flag(
+        "password-command",
+        "mail.password_command",
+        Takes::Value("COMMAND"),
+    ),
+    flag("from", "mail.from", Takes::Value("ADDRESS")),
+    flag("helo", "mail.helo", Takes::Value("NAME")),
+    flag("pipeline", "mail.pipelining", SWITCH),
+    flag("chunking", "mail.chunking", SWITCH),
+    flag("timeout-scale", "mail.time_scale", Takes::Value("X")),
+    flag("ca-file", "mail.ca_file", Takes::Value("FILE")),
+    flag("retry", "mail.retry", Takes::Value("DUR")),
+];
+
+pub(super) const MAILBOX: [Flag; 9] = [
+    flag("listen", "mail.listen", Takes::Value("ADDRESS")),
+    flag("tls-listen", "mail.tls_listen", Takes::Value("ADDRESS")),
+    flag("user", "mail.account", Takes::Value("USER")),
+    flag(
+        "password-command",
+        "mail.account_password_command",
+        Takes::Value("COMMAND"),
+    ),
+    flag("dir", "mail.folder", Takes::Value("DIR")),
+    flag("fault", "mail.faults", Takes::Lines("SPEC")),
+    flag("scenario", "mail.scenario", Takes::Value("NAME")),
+    flag(
+        "lenient",
+        "mail.end_of_data",
+        Takes::Choice {
+            on: "lenient",
+            off: "strict",
+        },
+    ),
+    flag("max-size", "mail.max_size", Takes::Value("BYTES")),
+];
+
 /// The flags of a command that stand for settings.
 pub(super) fn settings_of(command: Option<&str>) -> &'static [Flag] {
     match command {
@@ -197,6 +246,8 @@ pub(super) fn settings_of(command: Option<&str>) -> &'static [Flag] {
         Some("echo") => &ECHO,
         Some("ping") => &PING,
         Some("serve") => &SERVE,
+        Some("mail") => &MAIL,
+        Some("mailbox") => &MAILBOX,
         Some(_) => &[],
     }
 }

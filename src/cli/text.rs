@@ -239,6 +239,7 @@ mod tests {
         let nowhere = Environment {
             variables: Vec::new(),
             config_dir: None,
+            state_dir: None,
             read: |_| Err(io::ErrorKind::NotFound.into()),
         };
         for lang in Lang::ALL {

@@ -1,8 +1,15 @@
 //! Messages (RFC 5322 and MIME): what a person writes, what goes over the wire, and what a mailbox holds.
 
+mod base64_lines;
+pub mod compose;
+pub mod draft;
+mod header;
+
 use std::path::PathBuf;
 
 use super::smtp::address::{Address, Envelope};
+
+pub use base64_lines::Base64Lines;
 
 /// A message as a person wrote it, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]

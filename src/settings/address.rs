@@ -12,6 +12,12 @@ pub const DEFAULT_PORT: u16 = 12_000;
 /// The port of the lab's web server.
 pub const WEB_PORT: u16 = 6_789;
 
+/// The port of the lab's mail server.
+pub const MAIL_PORT: u16 = 2_525;
+
+/// The port of the lab's mail server where TLS is spoken from the first byte.
+pub const MAIL_TLS_PORT: u16 = 2_465;
+
 /// The longest host name: RFC 1035, section 2.3.4, less the length octets of its first and root label.
 const LONGEST_NAME: usize = 253;
 
@@ -90,7 +96,7 @@ pub(super) fn parse_listen(text: &str, port: u16) -> Result<SocketAddr, Problem>
 }
 
 /// Takes an address apart; the host comes without brackets and is not checked.
-fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
+pub(super) fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
     if let Some(bracketed) = text.strip_prefix('[') {
         let (host, rest) = bracketed.split_once(']')?;
         host.parse::<Ipv6Addr>().ok()?;
@@ -109,7 +115,7 @@ fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
 }
 
 /// An address, or a name of the characters that occur in host names, `_` and letters of other scripts among them.
-fn is_host(host: &str) -> bool {
+pub(super) fn is_host(host: &str) -> bool {
     host.parse::<IpAddr>().is_ok()
         || (!host.is_empty()
             && host.len() <= LONGEST_NAME

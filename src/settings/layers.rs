@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 use super::error::{nearest, shown};
-use super::table::{AUTO, PRESET, Shape, TABLE, blank, items, link_texts, parse_switch, position};
+use super::table::{
+    AUTO, PRESET, Shape, TABLE, blank, items, lines, link_texts, parse_switch, position,
+};
 use super::web::NONE;
 use super::{Settings, SettingsError};
 use crate::words::Words;
@@ -21,6 +23,9 @@ const PREFIX: &str = "SOCKSCOPE_";
 
 /// The variable that names the settings file.
 const CONFIG_VARIABLE: &str = "SOCKSCOPE_CONFIG";
+
+/// The variable that names the folder for what the program keeps.
+const STATE_VARIABLE: &str = "SOCKSCOPE_STATE";
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +74,8 @@ pub struct Environment {
     pub variables: Vec<(String, String)>,
     /// The platform's folder for settings, if it has one.
     pub config_dir: Option<PathBuf>,
+    /// The folder that the platform sets aside for what this program keeps, if it has one.
+    pub state_dir: Option<PathBuf>,
     /// Reads a text file.
     pub read: fn(&Path) -> io::Result<String>,
 }
@@ -78,11 +85,16 @@ impl Environment {
     #[must_use]
     pub fn of_process() -> Environment {
         let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        let kept = |dirs: directories::ProjectDirs| {
+            let folder = dirs.state_dir().unwrap_or_else(|| dirs.data_local_dir());
+            folder.to_owned()
+        };
         Environment {
             variables: std::env::vars_os()
                 .map(|(name, value)| (text(name), text(value)))
                 .collect(),
             config_dir: directories::BaseDirs::new().map(|dirs| dirs.config_dir().to_owned()),
+            state_dir: directories::ProjectDirs::from("", "", "sockscope").map(kept),
             read: |path| std::fs::read_to_string(path),
         }
     }
@@ -92,6 +104,15 @@ impl Environment {
     pub fn variable(&self, name: &str) -> Option<String> {
         let found = self.variables.iter().find(|(key, _)| key == name)?;
         Some(found.1.clone())
+    }
+
+    /// The folder for what the program keeps: mail, its certificate and the draft. It need not be there yet; `None` where the system has none and
+    /// `SOCKSCOPE_STATE` names none.
+    #[must_use]
+    pub fn state_folder(&self) -> Option<PathBuf> {
+        let named = self.variable(STATE_VARIABLE);
+        let named = named.filter(|name| !name.is_empty());
+        named.map(PathBuf::from).or_else(|| self.state_dir.clone())
     }
 }
 
@@ -155,8 +176,9 @@ fn toml_value(shape: Shape, text: &str) -> toml::Value {
         Shape::Number => text
             .parse()
             .map_or_else(|_| string(text), toml::Value::Integer),
-        Shape::List if text == AUTO || text == NONE => string(text),
+        Shape::List | Shape::Lines if text == AUTO || text == NONE => string(text),
         Shape::List => toml::Value::Array(items(text).map(string).collect()),
+        Shape::Lines => toml::Value::Array(lines(text).map(string).collect()),
     }
 }
 
@@ -260,13 +282,13 @@ fn from_variables(environment: &Environment) -> Result<Vec<Given>, SettingsError
         .collect();
     let mut layer = Vec::new();
     for (name, value) in &environment.variables {
-        if !name.starts_with(PREFIX) || name == CONFIG_VARIABLE {
+        if !name.starts_with(PREFIX) || name == CONFIG_VARIABLE || name == STATE_VARIABLE {
             continue;
         }
         let source = Source::Env(name.clone());
         let Some((_, key)) = known.iter().find(|(variable, _)| variable == name) else {
             let names = known.iter().map(|(name, _)| name.as_str());
-            let nearest = nearest(name, names.chain([CONFIG_VARIABLE]));
+            let nearest = nearest(name, names.chain([CONFIG_VARIABLE, STATE_VARIABLE]));
             return Err(SettingsError::Unknown {
                 at: source,
                 nearest: nearest.map(str::to_owned),
@@ -375,10 +397,11 @@ fn value_text(value: &DeValue, shape: Shape) -> Option<String> {
             .ok()
             .map(|number| number.to_string()),
         DeValue::Float(number) => Some(number.as_str().to_owned()),
-        DeValue::Array(items) if shape == Shape::List => {
+        DeValue::Array(items) if matches!(shape, Shape::List | Shape::Lines) => {
             let texts: Option<Vec<&str>> =
                 items.iter().map(|item| item.get_ref().as_str()).collect();
-            Some(texts?.join(" "))
+            let between = if shape == Shape::List { " " } else { "\n" };
+            Some(texts?.join(between))
         }
         DeValue::Array(_) | DeValue::Datetime(_) | DeValue::Table(_) => None,
     }
@@ -406,6 +429,7 @@ mod tests {
         Environment {
             variables: variables.iter().map(owned).collect(),
             config_dir: Some(PathBuf::from("/settings")),
+            state_dir: Some(PathBuf::from("/state")),
             read: |_| Err(io::ErrorKind::NotFound.into()),
         }
     }
@@ -453,7 +477,7 @@ mod tests {
                 sections.push(section);
             }
         }
-        assert_eq!(sections, ["", "echo", "ping", "web"]);
+        assert_eq!(sections, ["", "echo", "ping", "web", "mail"]);
         assert_eq!(variable("echo.reply_loss"), "SOCKSCOPE_ECHO_REPLY_LOSS");
     }
 
@@ -645,6 +669,38 @@ mod tests {
             ("web.max_head", "64 16k 1M", "63 2M"),
             ("web.max_fields", "1 10000", "0 10001"),
             ("web.max_body", "0 64k 1024G", "-1 1025G 1.5M"),
+            ("mail.server", "lab a.example [::1]:25", "a:0 a:b:c"),
+            ("mail.security", "none starttls tls", "ssl TLS"),
+            (
+                "mail.auth",
+                "auto none plain login cram-md5 xoauth2",
+                "PLAIN ntlm",
+            ),
+            ("mail.user", "none student@example.com", "\u{7}"),
+            ("mail.password_command", "none pass", "\u{7}"),
+            ("mail.from", "none a@example.com", "a \u{7}@a"),
+            ("mail.helo", "auto a.example [127.0.0.1]", "\u{7} é"),
+            ("mail.pipelining", "true no", "maybe"),
+            ("mail.chunking", "true no", "maybe"),
+            ("mail.time_scale", "1 0.001 10", "0 11 -1 nan inf"),
+            ("mail.ca_file", "none ca.pem", "\u{7}"),
+            ("mail.retry", "none 30s 1ms,1000", "30 0s,1 30s,0"),
+            ("mail.listen", "2525 [::]:25", "example.org:25"),
+            ("mail.tls_listen", "none 2465 [::]:465", "example.org:465"),
+            ("mail.folder", "auto memory ./mail", "\u{7}"),
+            ("mail.name", "lab.example", "é"),
+            ("mail.account", "anybody student", "\u{7}"),
+            ("mail.account_password_command", "none pass", "\u{7}"),
+            ("mail.scenario", "none", "nothing"),
+            ("mail.faults", "none", "nothing"),
+            ("mail.end_of_data", "strict lenient", "Strict"),
+            ("mail.max_size", "1 50M 1G", "0 2G"),
+            ("mail.max_recipients", "1 10000", "0 10001"),
+            ("mail.max_messages", "1 1000000", "0 1000001"),
+            ("mail.max_mailbox", "1 1024G", "0 1025G"),
+            ("mail.max_connections", "1 1000000", "0 1000001"),
+            ("mail.idle_timeout", "1ms 60m", "0s 10 none"),
+            ("mail.max_errors", "1 1000000", "0 1000001"),
         ] {
             let try_one = |value| loaded("", &[], &[(key, value)]);
             for value in good.split(' ') {
@@ -653,7 +709,7 @@ mod tests {
             for value in bad.split(' ') {
                 let error = try_one(value).unwrap_err();
                 assert!(
-                    error.starts_with(&format!("--{key}: {key} = \"{value}\": ")),
+                    error.starts_with(&format!("--{key}: {key} = \"{}\": ", shown(value))),
                     "{error}"
                 );
             }
@@ -821,6 +877,19 @@ mod tests {
         std::fs::write(&path, [0xff]).unwrap();
         let error = find_file(Some(&path), &environment).unwrap_err();
         assert!(matches!(error, SettingsError::Unreadable { .. }), "{error}");
+    }
+
+    #[test]
+    fn what_is_kept_has_a_folder() {
+        let folder = |variables| environment(variables).state_folder();
+        assert_eq!(folder(&[]), Some(PathBuf::from("/state")));
+        assert_eq!(
+            folder(&[("SOCKSCOPE_STATE", "")]),
+            Some(PathBuf::from("/state"))
+        );
+        let named = [("SOCKSCOPE_STATE", "/elsewhere")];
+        assert_eq!(folder(&named), Some(PathBuf::from("/elsewhere")));
+        assert!(loaded("", &named, &[]).is_ok(), "it is no setting");
     }
 
     #[test]

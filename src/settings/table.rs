@@ -5,7 +5,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::address::{DEFAULT_PORT, WEB_PORT, parse_listen};
+use super::address::{DEFAULT_PORT, MAIL_PORT, WEB_PORT, parse_listen};
+use super::mail::{
+    self, ANYBODY, LAB, parse_auth, parse_end_of_data, parse_faults, parse_from, parse_helo,
+    parse_line, parse_name, parse_path, parse_retry, parse_scenario, parse_security, parse_server,
+    parse_store, parse_time_scale, parse_tls_listen,
+};
 use super::web::{
     BUILT_IN, NONE, parse_bytes, parse_delay, parse_folder, parse_forced, parse_length,
     parse_lowest_rate, parse_mode as parse_service_mode, parse_number, parse_rate,
@@ -31,6 +36,8 @@ pub enum Shape {
     Number,
     /// An array of strings; as text, with blanks or commas between them.
     List,
+    /// An array of strings that may hold blanks and commas; as text, one a line.
+    Lines,
 }
 
 /// One setting.
@@ -82,6 +89,9 @@ const CAP: &str = "settings.allowed.cap";
 const TIMEOUT: &str = "settings.allowed.timeout";
 const BYTE_RATE: &str = "settings.allowed.byte_rate";
 const HEAD_SIZE: &str = "settings.allowed.head_size";
+const LISTEN_MAIL: &str = "settings.allowed.mail_listen";
+const CONNECTIONS: &str = "settings.allowed.max_connections";
+const PASSWORD_COMMAND: &str = "settings.allowed.password_command";
 
 /// Every setting. A layer is read in this order; keys of one section stand together.
 #[rustfmt::skip]
@@ -133,11 +143,40 @@ pub static TABLE: &[Row] = &[
     Row::new("web.stall_timeout", "30s", Shape::Text, TIMEOUT, |s, t| put(&mut s.web.limits.stall_time, parse_milliseconds_up(t))),
     Row::new("web.min_rate", "500", Shape::Number, BYTE_RATE, |s, t| put(&mut s.web.limits.lowest_rate, parse_lowest_rate(t))),
     Row::new("web.max_requests", "100000", Shape::Number, "settings.allowed.max_requests", |s, t| put(&mut s.web.limits.requests, parse_number(t, 1_000_000_000))),
-    Row::new("web.max_connections", "1024", Shape::Number, "settings.allowed.max_connections", |s, t| put(&mut s.web.limits.connections, parse_length(t, 1, 1_000_000))),
+    Row::new("web.max_connections", "1024", Shape::Number, CONNECTIONS, |s, t| put(&mut s.web.limits.connections, parse_length(t, 1, 1_000_000))),
     Row::new("web.max_request_line", "8k", Shape::Number, HEAD_SIZE, |s, t| put(&mut s.web.limits.request_line, parse_length(t, 64, 1 << 20))),
     Row::new("web.max_head", "16k", Shape::Number, HEAD_SIZE, |s, t| put(&mut s.web.limits.head, parse_length(t, 64, 1 << 20))),
     Row::new("web.max_fields", "200", Shape::Number, "settings.allowed.max_fields", |s, t| put(&mut s.web.limits.fields, parse_length(t, 1, 10_000))),
     Row::new("web.max_body", "64k", Shape::Number, "settings.allowed.max_body", |s, t| put(&mut s.web.limits.body, parse_bytes(t, 0, 1 << 40))),
+
+    Row::new("mail.server", LAB, Shape::Text, "settings.allowed.mail_server", |s, t| put(&mut s.mail.client.server, parse_server(t))),
+    Row::new("mail.security", NONE, Shape::Text, "settings.allowed.security", |s, t| put(&mut s.mail.client.security, parse_security(t))),
+    Row::new("mail.auth", AUTO, Shape::Text, "settings.allowed.auth", |s, t| put(&mut s.mail.client.auth, parse_auth(t))),
+    Row::new("mail.user", NONE, Shape::Text, "settings.allowed.user", |s, t| put(&mut s.mail.client.user, parse_line(t, NONE))),
+    Row::new("mail.password_command", NONE, Shape::Text, PASSWORD_COMMAND, |s, t| put(&mut s.mail.client.password_command, parse_line(t, NONE))),
+    Row::new("mail.from", NONE, Shape::Text, "settings.allowed.from", |s, t| put(&mut s.mail.client.from, parse_from(t))),
+    Row::new("mail.helo", AUTO, Shape::Text, "settings.allowed.helo", |s, t| put(&mut s.mail.client.helo, parse_helo(t))),
+    Row::new("mail.pipelining", "false", Shape::Switch, SWITCH, |s, t| put(&mut s.mail.client.pipelining, parse_switch(t))),
+    Row::new("mail.chunking", "false", Shape::Switch, SWITCH, |s, t| put(&mut s.mail.client.chunking, parse_switch(t))),
+    Row::new("mail.time_scale", "1", Shape::Number, "settings.allowed.time_scale", |s, t| put(&mut s.mail.client.time_scale, parse_time_scale(t))),
+    Row::new("mail.ca_file", NONE, Shape::Text, "settings.allowed.ca_file", |s, t| put(&mut s.mail.client.ca_file, parse_path(t))),
+    Row::new("mail.retry", NONE, Shape::Text, "settings.allowed.retry", |s, t| put(&mut s.mail.client.retry, parse_retry(t))),
+    Row::new("mail.listen", "127.0.0.1:2525", Shape::Text, LISTEN_MAIL, |s, t| put(&mut s.mail.server.listen, parse_listen(t, MAIL_PORT))),
+    Row::new("mail.tls_listen", "127.0.0.1:2465", Shape::Text, "settings.allowed.tls_listen", |s, t| put(&mut s.mail.server.tls_listen, parse_tls_listen(t))),
+    Row::new("mail.folder", AUTO, Shape::Text, "settings.allowed.mail_folder", |s, t| put(&mut s.mail.server.store, parse_store(t))),
+    Row::new("mail.name", "lab.example", Shape::Text, "settings.allowed.mail_name", |s, t| put(&mut s.mail.server.name, parse_name(t))),
+    Row::new("mail.account", ANYBODY, Shape::Text, "settings.allowed.account", |s, t| put(&mut s.mail.server.account, parse_line(t, ANYBODY))),
+    Row::new("mail.account_password_command", NONE, Shape::Text, PASSWORD_COMMAND, |s, t| put(&mut s.mail.server.account_password_command, parse_line(t, NONE))),
+    Row::new("mail.scenario", NONE, Shape::Text, "settings.allowed.scenario", |s, t| put(&mut s.mail.server.scenario, parse_scenario(t))),
+    Row::new("mail.faults", NONE, Shape::Lines, "settings.allowed.faults", |s, t| put(&mut s.mail.server.faults, parse_faults(t))),
+    Row::new("mail.end_of_data", "strict", Shape::Text, "settings.allowed.end_of_data", |s, t| put(&mut s.mail.server.end_of_data, parse_end_of_data(t))),
+    Row::new("mail.max_size", "50M", Shape::Number, "settings.allowed.max_size", |s, t| put(&mut s.mail.server.limits.message, parse_bytes(t, 1, 1 << 30))),
+    Row::new("mail.max_recipients", "100", Shape::Number, "settings.allowed.max_recipients", |s, t| put(&mut s.mail.server.limits.recipients, parse_length(t, 1, 10_000))),
+    Row::new("mail.max_messages", "100000", Shape::Number, "settings.allowed.max_messages", |s, t| put(&mut s.mail.server.limits.messages, parse_length(t, 1, 1_000_000))),
+    Row::new("mail.max_mailbox", "4G", Shape::Number, "settings.allowed.max_mailbox", |s, t| put(&mut s.mail.server.limits.mailbox, parse_bytes(t, 1, 1 << 40))),
+    Row::new("mail.max_connections", "256", Shape::Number, CONNECTIONS, |s, t| put(&mut s.mail.server.limits.connections, parse_length(t, 1, 1_000_000))),
+    Row::new("mail.idle_timeout", "5m", Shape::Text, TIMEOUT, |s, t| put(&mut s.mail.server.limits.idle, parse_milliseconds_up(t))),
+    Row::new("mail.max_errors", "20", Shape::Number, "settings.allowed.max_errors", |s, t| put(&mut s.mail.server.limits.errors, parse_number(t, 1_000_000))),
 ];
 
 /// Where in the table a key stands.
@@ -180,6 +219,7 @@ pub(super) fn blank() -> Settings {
             listing: false,
             trace: false,
         },
+        mail: mail::blank(),
     }
 }
 
@@ -238,6 +278,11 @@ fn parse_targets(text: &str) -> Result<Vec<Target>, Problem> {
 /// The parts of a value whose shape is a list.
 pub(super) fn items(text: &str) -> impl Iterator<Item = &str> {
     text.split([' ', ',', '\t']).filter(|item| !item.is_empty())
+}
+
+/// The parts of a value whose shape is lines.
+pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty())
 }
 
 /// A number, or `None` for the word that leaves it open.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 pub use crate::proto::secret::Line;
 use crate::proto::smtp::address::{Address, Envelope};
+use crate::proto::smtp::code::{self, Code};
 use crate::proto::smtp::fault::Fault;
 pub use crate::proto::smtp::outcome::{
     Distrust, Failure, Need, Outcome, Recipient, RecipientFate, TlsFailure, Verdict,
@@ -76,6 +77,19 @@ pub enum Fit {
     NotInTheList,
     /// Nobody asked.
     Unasked,
+}
+
+impl Fit {
+    /// How a code fits the command that it answers. A code that is not in the list may be a success all the same: the first digit rules.
+    pub fn of(stage: Stage, code: Code) -> Self {
+        if code::expected(stage).contains(&code.0) {
+            Fit::Expected
+        } else if code::allowed(stage, code) {
+            Fit::Refusal
+        } else {
+            Fit::NotInTheList
+        }
+    }
 }
 
 /// Bytes of an encrypted session as everybody on the way sees them.

@@ -1,564 +1,351 @@
-//! An editor for a short text of several lines, such as a request.
+//! An editor for a text that is seen in several rows, such as a request or a letter.
 //!
-//! It stands apart from the prompt of one line because it has lines to go up and down in, scrolls both ways
-//! and can undo. A ready-made text area would bring a calendar and a clock with it. The text never grows past
-//! [`LIMIT`], so an edit may copy it and look at all of it. The cursor stands between graphemes, and columns
-//! are counted as the buffer counts them, so wide characters stay under it.
-//!
-//! The keys are those of a prompt as far as they mean something there. Tab, Esc and keys it does not know are
-//! left to the caller.
+//! It stands apart from [`super::edit`], which knows what a key does to a text, because it lays the text out: lines too long go on in the next row,
+//! broken at blanks and between wide characters, and the window follows the cursor. Only the rows on screen and the line with the cursor are ever
+//! laid out. A ready-made text area moves by characters in place of graphemes, so that a key can take half an emoji, and lays out all of its text
+//! for every change.
 
 use std::ops::Range;
 
-use ratatui::buffer::{Buffer, CellWidth};
+use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::widgets::{Clear, Widget};
-use unicode_segmentation::UnicodeSegmentation;
 
-/// The longest text, in bytes.
-pub const LIMIT: usize = 4096;
-
-/// Steps that can be undone; a word typed at one go is one.
-const UNDO_STEPS: usize = 100;
-
-const TAB_STOP: usize = 4;
+use super::edit::{self, Edit, Outcome, Shape, cells};
 
 /// A text being edited; see the module for what it does.
-#[derive(Clone, Debug)]
 pub struct Editor {
-    now: Snapshot,
-    past: Vec<Snapshot>,
-    undone: Vec<Snapshot>,
-    /// Where the next typed character goes on with the step of the last one.
-    typing: Option<usize>,
-    /// The column that Up and Down keep to across shorter lines.
-    goal: Option<usize>,
-    /// The first line and column shown, and how many lines there are on the screen.
+    edit: Edit,
+    /// The first byte of the first row shown, as far as the text has not changed since.
     top: usize,
-    left: usize,
+    /// Columns of a row, and rows on the screen.
+    width: usize,
     height: usize,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Snapshot {
-    text: String,
-    /// Bytes before the cursor.
-    at: usize,
+    /// The column that Up and Down keep to across shorter rows.
+    goal: Option<usize>,
 }
 
 impl Editor {
-    /// Begins with a text, cut at [`LIMIT`], and the cursor at its end.
+    /// An empty text that never grows past `limit` bytes.
     #[must_use]
-    pub fn new(text: &str) -> Self {
-        let text = admitted(text, LIMIT);
-        let at = text.len();
+    pub fn new(shape: Shape, limit: usize) -> Self {
         Self {
-            now: Snapshot { text, at },
-            past: Vec::new(),
-            undone: Vec::new(),
-            typing: None,
-            goal: None,
+            edit: Edit::new(shape, limit),
             top: 0,
-            left: 0,
+            width: usize::MAX,
             height: 1,
+            goal: None,
         }
     }
 
-    /// The same text with the cursor before its first character, so that a text longer than the screen is seen from its beginning.
-    #[must_use]
-    pub fn at_start(mut self) -> Self {
-        self.now.at = 0;
-        self
+    /// Begins anew with a text, cut at the limit, and the cursor at its end.
+    pub fn set(&mut self, text: &str) {
+        self.edit.set(text);
+        self.top = 0;
+        self.goal = None;
+    }
+
+    /// The same with the cursor before the first character, so that a text longer than the screen is seen from its beginning.
+    pub fn set_from_start(&mut self, text: &str) {
+        self.set(text);
+        self.edit.go_to(0, false);
     }
 
     /// The text; lines are parted by LF.
     #[must_use]
     pub fn text(&self) -> &str {
-        &self.now.text
+        self.edit.text()
     }
 
-    /// Bytes that may still be added.
+    /// What is edited: its cursor and selection.
     #[must_use]
-    pub fn room(&self) -> usize {
-        LIMIT.saturating_sub(self.now.text.len())
+    pub fn edit(&self) -> &Edit {
+        &self.edit
     }
 
-    /// Line and character of the cursor, from 0.
-    #[must_use]
-    pub fn cursor(&self) -> (usize, usize) {
-        let before = &self.now.text[self.line(self.now.at).start..self.now.at];
-        (self.line_number(), before.chars().count())
+    /// Puts a text in at the cursor, in place of what is selected; see [`Edit::paste`].
+    pub fn paste(&mut self, text: &str) -> Outcome {
+        self.goal = None;
+        self.edit.paste(text)
     }
 
-    /// Puts a text in at the cursor as far as there is room. CR LF and CR count as LF; other control
-    /// characters, except tab, are left out.
-    pub fn paste(&mut self, text: &str) {
-        let text = admitted(text, self.room());
-        self.edit(self.now.at..self.now.at, &text);
+    /// Puts a text in place of a part of it, as one step.
+    pub fn replace(&mut self, range: Range<usize>, with: &str) -> Outcome {
+        self.goal = None;
+        self.edit.replace(range, with)
     }
 
-    /// Does what a key means here; false if it means nothing, so that the caller may use it.
-    pub fn handle(&mut self, key: &KeyEvent) -> bool {
+    /// Does what a key means here. Up in the first row and Down in the last mean nothing, so that they may leave a field.
+    pub fn handle(&mut self, key: &KeyEvent) -> Outcome {
         let goal = self.goal.take();
-        match key.modifiers.difference(KeyModifiers::SHIFT) {
-            KeyModifiers::NONE => self.plain_key(key.code, goal),
-            KeyModifiers::CONTROL => self.far_key(key.code) || self.control_key(key.code),
-            KeyModifiers::ALT => self.far_key(key.code),
-            _ => false,
+        let extend = key.modifiers.contains(KeyModifiers::SHIFT);
+        let page = self.height.saturating_sub(1).max(1) as isize;
+        if key.modifiers.difference(KeyModifiers::SHIFT).is_empty() {
+            match key.code {
+                KeyCode::Up => return self.go_rows(-1, goal, extend),
+                KeyCode::Down => return self.go_rows(1, goal, extend),
+                KeyCode::PageUp => return self.go_rows(-page, goal, extend),
+                KeyCode::PageDown => return self.go_rows(page, goal, extend),
+                KeyCode::Home => {
+                    let row = self.row_at(self.edit.at());
+                    self.edit.go_to(row.start, extend);
+                    return Outcome::Done;
+                }
+                KeyCode::End => {
+                    let row = self.row_at(self.edit.at());
+                    self.edit.go_to(self.last_place(&row), extend);
+                    return Outcome::Done;
+                }
+                _ => {}
+            }
         }
+        self.edit.handle(key)
     }
 
-    fn plain_key(&mut self, code: KeyCode, goal: Option<usize>) -> bool {
-        let at = self.now.at;
-        let page = self.height.saturating_sub(1).max(1);
-        match code {
-            KeyCode::Char(c) => self.type_char(c),
-            KeyCode::Enter => self.paste("\n"),
-            KeyCode::Backspace => self.edit(self.before(at)..at, ""),
-            KeyCode::Delete => self.edit(at..self.after(at), ""),
-            KeyCode::Left => self.go_to(self.before(at)),
-            KeyCode::Right => self.go_to(self.after(at)),
-            KeyCode::Home => self.go_to(self.line(at).start),
-            KeyCode::End => self.go_to(self.line(at).end),
-            KeyCode::Up => self.go_to_line(self.line_number().saturating_sub(1), goal),
-            KeyCode::Down => self.go_to_line(self.line_number() + 1, goal),
-            KeyCode::PageUp => self.go_to_line(self.line_number().saturating_sub(page), goal),
-            KeyCode::PageDown => self.go_to_line(self.line_number() + page, goal),
-            _ => return false,
+    /// Moves by rows, in the row as near to the goal as it is long.
+    fn go_rows(&mut self, rows: isize, goal: Option<usize>, extend: bool) -> Outcome {
+        let at = self.edit.at();
+        let row = self.row_at(at);
+        let goal = goal.unwrap_or_else(|| self.column(&row, at));
+        let target = if rows < 0 {
+            self.rows_back(&row, rows.unsigned_abs())
+        } else {
+            self.rows_on(&row, rows.unsigned_abs())
+        };
+        if target == row {
+            return Outcome::Ignored;
         }
-        true
-    }
-
-    /// Keys that with Ctrl or Alt reach over a word or the whole text.
-    fn far_key(&mut self, code: KeyCode) -> bool {
-        let at = self.now.at;
-        match code {
-            KeyCode::Backspace => self.edit(self.word_before(at)..at, ""),
-            KeyCode::Delete => self.edit(at..self.word_after(at), ""),
-            KeyCode::Left => self.go_to(self.word_before(at)),
-            KeyCode::Right => self.go_to(self.word_after(at)),
-            KeyCode::Home => self.go_to(0),
-            KeyCode::End => self.go_to(self.now.text.len()),
-            _ => return false,
-        }
-        true
-    }
-
-    fn control_key(&mut self, code: KeyCode) -> bool {
-        let at = self.now.at;
-        let line = self.line(at);
-        match code {
-            KeyCode::Char('a') => self.go_to(line.start),
-            KeyCode::Char('e') => self.go_to(line.end),
-            KeyCode::Char('w') => self.edit(self.word_before(at)..at, ""),
-            KeyCode::Char('u') => self.edit(line.start..at, ""),
-            // At the end of a line, the line end itself.
-            KeyCode::Char('k') if at == line.end => self.edit(at..self.after(at), ""),
-            KeyCode::Char('k') => self.edit(at..line.end, ""),
-            KeyCode::Char('z') => self.undo(),
-            KeyCode::Char('y') => self.redo(),
-            _ => return false,
-        }
-        true
-    }
-
-    /// Characters typed one after the other are one step, up to the next blank.
-    fn type_char(&mut self, c: char) {
-        let text = admitted(c.encode_utf8(&mut [0; 4]), self.room());
-        if text.is_empty() {
-            return;
-        }
-        if self.typing != Some(self.now.at) || c.is_whitespace() {
-            self.remember();
-        }
-        self.replace(self.now.at..self.now.at, &text);
-        self.typing = Some(self.now.at);
-    }
-
-    /// A change that is a step of its own.
-    fn edit(&mut self, range: Range<usize>, with: &str) {
-        if range.is_empty() && with.is_empty() {
-            return;
-        }
-        self.remember();
-        self.replace(range, with);
-        self.typing = None;
-    }
-
-    /// Begins a step that can be undone.
-    fn remember(&mut self) {
-        if self.past.len() == UNDO_STEPS {
-            self.past.remove(0);
-        }
-        self.past.push(self.now.clone());
-        self.undone.clear();
-    }
-
-    fn replace(&mut self, range: Range<usize>, with: &str) {
-        self.now.at = range.start + with.len();
-        self.now.text.replace_range(range, with);
-    }
-
-    fn undo(&mut self) {
-        if let Some(before) = self.past.pop() {
-            self.typing = None;
-            self.undone.push(std::mem::replace(&mut self.now, before));
-        }
-    }
-
-    fn redo(&mut self) {
-        if let Some(after) = self.undone.pop() {
-            self.typing = None;
-            self.past.push(std::mem::replace(&mut self.now, after));
-        }
-    }
-
-    fn go_to(&mut self, at: usize) {
-        self.now.at = at;
-        self.typing = None;
-    }
-
-    /// Goes to a line, or the last one, and there as near to the goal as it is long.
-    fn go_to_line(&mut self, number: usize, goal: Option<usize>) {
-        let goal = goal.unwrap_or_else(|| self.column());
-        let last = self.now.text.matches('\n').count();
-        let before = self.now.text.split_inclusive('\n').take(number.min(last));
-        let line = self.line(before.map(str::len).sum());
-        let start = line.start;
-        let fitting = cells(&self.now.text[line]).take_while(|cell| cell.columns.end <= goal);
-        let length: usize = fitting.map(|cell| cell.grapheme.len()).sum();
-        self.go_to(start + length);
+        self.edit.go_to(self.place_in(&target, goal), extend);
         self.goal = Some(goal);
+        Outcome::Done
     }
 
-    /// The line that holds a place, without its end.
-    fn line(&self, at: usize) -> Range<usize> {
-        let (before, after) = self.now.text.split_at(at);
-        let start = before.rfind('\n').map_or(0, |end| end + 1);
-        start..at + after.find('\n').unwrap_or(after.len())
+    /// Puts the cursor at a cell of the area in which the text was last drawn.
+    pub fn click(&mut self, area: Rect, (x, y): (u16, u16)) {
+        let down = usize::from(y.saturating_sub(area.y));
+        let first = self.row_at(self.top.min(self.text().len()));
+        let row = self.rows_on(&first, down);
+        let place = self.place_in(&row, usize::from(x.saturating_sub(area.x)));
+        self.goal = None;
+        self.edit.go_to(place, false);
     }
 
-    fn line_number(&self) -> usize {
-        self.now.text[..self.now.at].matches('\n').count()
+    /// The place in a row that is nearest to a column from the left.
+    fn place_in(&self, row: &Range<usize>, goal: usize) -> usize {
+        let last = self.last_place(row);
+        let fitting = cells(&self.text()[row.clone()]).take_while(|cell| cell.columns.end <= goal);
+        let length: usize = fitting.map(|cell| cell.grapheme.len()).sum();
+        (row.start + length).min(last)
     }
 
-    /// Columns before the cursor.
-    fn column(&self) -> usize {
-        let before = &self.now.text[self.line(self.now.at).start..self.now.at];
-        cells(before).last().map_or(0, |cell| cell.columns.end)
+    /// The last place of a row where a cursor stands in it: a place between two rows of a line belongs to the lower one.
+    fn last_place(&self, row: &Range<usize>) -> usize {
+        let ends_line = row.end == self.text().len() || self.text()[row.end..].starts_with('\n');
+        if ends_line {
+            return row.end;
+        }
+        let last = cells(&self.text()[row.clone()]).last();
+        last.map_or(row.end, |cell| row.start + cell.at)
     }
 
-    fn before(&self, at: usize) -> usize {
-        let last = self.now.text[..at].graphemes(true).next_back();
-        at - last.map_or(0, str::len)
+    fn column(&self, row: &Range<usize>, at: usize) -> usize {
+        let before = cells(&self.text()[row.start..at]).last();
+        before.map_or(0, |cell| cell.columns.end)
     }
 
-    fn after(&self, at: usize) -> usize {
-        let next = self.now.text[at..].graphemes(true).next();
-        at + next.map_or(0, str::len)
+    /// The row that holds a place; at a line's end, its last.
+    fn row_at(&self, at: usize) -> Range<usize> {
+        let line = self.edit.line(edit::boundary(self.text(), at));
+        rows(self.text(), line.clone(), self.width)
+            .find(|row| at < row.end)
+            .unwrap_or_else(|| self.last_row(line))
     }
 
-    /// The beginning of the word before a place.
-    fn word_before(&self, at: usize) -> usize {
-        let gap = self.now.text[..at].trim_end_matches(|c| !is_word(c));
-        gap.trim_end_matches(is_word).len()
+    fn last_row(&self, line: Range<usize>) -> Range<usize> {
+        let last = rows(self.text(), line.clone(), self.width).last();
+        last.unwrap_or(line.end..line.end)
     }
 
-    /// The beginning of the word after a place.
-    fn word_after(&self, at: usize) -> usize {
-        let gap = self.now.text[at..].trim_start_matches(is_word);
-        self.now.text.len() - gap.trim_start_matches(|c| !is_word(c)).len()
+    /// The row so many rows below, or the last.
+    fn rows_on(&self, row: &Range<usize>, count: usize) -> Range<usize> {
+        self.rows_from(row.start).nth(count).unwrap_or_else(|| {
+            let end = self.text().len();
+            self.row_at(end)
+        })
     }
 
-    /// Draws the text, scrolled so that the cursor is seen; a wide character cut by an edge is a blank.
-    pub fn render(&mut self, area: Rect, buf: &mut Buffer, style: Style) {
+    /// The rows from the beginning of one on.
+    fn rows_from(&self, start: usize) -> impl Iterator<Item = Range<usize>> {
+        let text = self.text();
+        let mut next = Some(start);
+        std::iter::from_fn(move || {
+            let start = next?;
+            let end = start + row_length(&text[start..], self.width);
+            next = match text.as_bytes().get(end) {
+                None => None,
+                Some(b'\n') => Some(end + 1),
+                Some(_) => Some(end),
+            };
+            Some(start..end)
+        })
+    }
+
+    /// The row so many rows above, or the first.
+    fn rows_back(&self, row: &Range<usize>, count: usize) -> Range<usize> {
+        let mut line = self.edit.line(row.start);
+        let mut above: Vec<Range<usize>> = rows(self.text(), line.clone(), self.width)
+            .take_while(|above| above.start < row.start)
+            .collect();
+        above.push(row.clone());
+        let mut missing = count + 1;
+        loop {
+            if let Some(found) = above.len().checked_sub(missing) {
+                return above.swap_remove(found);
+            }
+            missing -= above.len();
+            let Some(before) = line.start.checked_sub(1) else {
+                return self.row_at(0);
+            };
+            line = self.edit.line(before);
+            above = rows(self.text(), line.clone(), self.width).collect();
+        }
+    }
+
+    /// How many rows the text takes in so many columns; counts no further than `most`.
+    #[must_use]
+    pub fn rows(&mut self, width: u16, most: usize) -> usize {
+        self.width = usize::from(width).saturating_sub(1).max(1);
+        self.rows_from(0).take(most).count()
+    }
+
+    /// Draws the text, scrolled so that the cursor is seen.
+    pub fn render(&mut self, area: Rect, buf: &mut Buffer, style: Style, selected: Style) {
         let area = area.intersection(buf.area);
         if area.is_empty() {
             return;
         }
-        self.scroll(usize::from(area.width), usize::from(area.height));
+        // The last column is the cursor's, behind a row that is full.
+        self.width = usize::from(area.width).saturating_sub(1).max(1);
+        self.height = usize::from(area.height);
+        self.scroll();
         Clear.render(area, buf);
         buf.set_style(area, style);
-        let lines = self.now.text.split('\n').skip(self.top);
-        let window = self.left..self.left + usize::from(area.width);
-        for (line, y) in lines.zip(area.y..area.bottom()) {
-            for cell in cells(line) {
-                let inside = window.start <= cell.columns.start && cell.columns.end <= window.end;
-                if inside && !cell.columns.is_empty() && cell.grapheme != "\t" {
-                    let x = area.x + (cell.columns.start - window.start) as u16;
-                    buf.set_stringn(x, y, cell.grapheme, cell.columns.len(), style);
+        let selection = self.edit.selection().unwrap_or(0..0);
+        for (row, y) in self.rows_from(self.top).zip(area.y..area.bottom()) {
+            for cell in cells(&self.text()[row.clone()]) {
+                let at = row.start + cell.at;
+                let style = if selection.contains(&at) {
+                    selected
+                } else {
+                    style
+                };
+                let Ok(column) = u16::try_from(cell.columns.start) else {
+                    break;
+                };
+                let x = area.x.saturating_add(column);
+                if cell.grapheme == "\t" {
+                    let width = cell.columns.len() as u16;
+                    let blank = Rect::new(x, y, width, 1).intersection(area);
+                    buf.set_style(blank, style);
+                } else if !cell.columns.is_empty() && x < area.right() {
+                    buf.set_stringn(x, y, cell.grapheme, usize::from(area.right() - x), style);
+                }
+            }
+            // A selected line end shows as a blank.
+            if selection.contains(&row.end) && self.text()[row.end..].starts_with('\n') {
+                let x = area.x.saturating_add(self.column(&row, row.end) as u16);
+                if let Some(cell) = buf.cell_mut((x, y)) {
+                    cell.set_style(selected);
                 }
             }
         }
     }
 
-    /// Moves the window as little as brings the whole character under the cursor into it, and leaves no row empty for which there is a line.
-    fn scroll(&mut self, width: usize, height: usize) {
-        self.height = height;
-        let line = self.line_number();
-        let lines = self.now.text.split('\n').count();
-        self.top = self
-            .top
-            .clamp((line + 1).saturating_sub(height), line)
-            .min(lines.saturating_sub(height));
-        let (start, at) = (self.line(self.now.at).start, self.now.at);
-        let column = self.column();
-        let under = cells(&self.now.text[start..self.after(at)]).last();
-        let end = under.map_or(0, |cell| cell.columns.end).max(column + 1);
-        self.left = self
-            .left
-            .clamp(end.saturating_sub(width).min(column), column);
+    /// Moves the window as little as brings the cursor into it, and leaves no row empty for which there is a line.
+    fn scroll(&mut self) {
+        let cursor = self.row_at(self.edit.at());
+        let top = self.row_at(self.top.min(self.text().len()));
+        let first = if cursor.start < top.start {
+            cursor
+        } else {
+            let seen = self
+                .rows_from(top.start)
+                .take(self.height)
+                .any(|row| row == cursor);
+            if seen {
+                top
+            } else {
+                self.rows_back(&cursor, self.height - 1)
+            }
+        };
+        let shown = self.rows_from(first.start).take(self.height).count();
+        let first = match self.height - shown {
+            0 => first,
+            empty => self.rows_back(&first, empty),
+        };
+        self.top = first.start;
     }
 
-    /// The cell of the cursor when the text was drawn in `area`: where the cursor of the terminal belongs, so
-    /// that an input method opens its window there.
+    /// The cell of the cursor when the text was drawn in `area`: where the cursor of the terminal belongs, so that an input method opens its
+    /// window there.
     #[must_use]
     pub fn cursor_cell(&self, area: Rect) -> Option<(u16, u16)> {
-        let right = self.column().checked_sub(self.left)?;
-        let down = self.line_number().checked_sub(self.top)?;
-        let inside = right < usize::from(area.width) && down < usize::from(area.height);
-        inside.then(|| (area.x + right as u16, area.y + down as u16))
+        let at = self.edit.at();
+        let cursor = self.row_at(at);
+        let down = self
+            .rows_from(self.top.min(self.text().len()))
+            .take(usize::from(area.height))
+            .position(|row| row == cursor)?;
+        let right = self
+            .column(&cursor, at)
+            .min(usize::from(area.width.checked_sub(1)?));
+        Some((area.x + right as u16, area.y + down as u16))
     }
 }
 
-/// What may stand in a text, cut after at most `room` bytes.
-fn admitted(text: &str, mut room: usize) -> String {
-    let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    text.chars()
-        .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
-        .take_while(|c| {
-            let left = room.checked_sub(c.len_utf8());
-            room = left.unwrap_or(0);
-            left.is_some()
-        })
-        .collect()
-}
-
-fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
-}
-
-/// A grapheme and the columns that it takes in its line.
-struct Placed<'t> {
-    grapheme: &'t str,
-    columns: Range<usize>,
-}
-
-/// The graphemes of a line one after the other.
-fn cells(line: &str) -> impl Iterator<Item = Placed<'_>> {
-    line.graphemes(true).scan(0, |column, grapheme| {
-        let start = *column;
-        *column += match grapheme {
-            "\t" => TAB_STOP - start % TAB_STOP,
-            "\n" => 1,
-            _ => usize::from(grapheme.cell_width()),
-        };
-        Some(Placed {
-            grapheme,
-            columns: start..*column,
-        })
+/// The rows of a line, at least one.
+fn rows(text: &str, line: Range<usize>, width: usize) -> impl Iterator<Item = Range<usize>> {
+    let mut next = Some(line.start);
+    std::iter::from_fn(move || {
+        let start = next?;
+        let end = start + row_length(&text[start..line.end], width);
+        next = (end < line.end).then_some(end);
+        Some(start..end)
     })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn key(code: KeyCode) -> KeyEvent {
-        KeyEvent::new(code, KeyModifiers::NONE)
-    }
-
-    fn control(code: KeyCode) -> KeyEvent {
-        KeyEvent::new(code, KeyModifiers::CONTROL)
-    }
-
-    fn typed(editor: &mut Editor, text: &str) {
-        for c in text.chars() {
-            let code = if c == '\n' {
-                KeyCode::Enter
-            } else {
-                KeyCode::Char(c)
-            };
-            assert!(editor.handle(&key(code)));
+/// Bytes of the first row of a text: up to its line end, or as many as fit. It ends behind a blank or beside a wide character where it can, and has
+/// at least one grapheme, or a row too narrow for it would never end.
+fn row_length(text: &str, width: usize) -> usize {
+    let mut break_at = None;
+    let mut was_wide = false;
+    for cell in cells(text) {
+        if cell.grapheme == "\n" {
+            return cell.at;
         }
-    }
-
-    #[test]
-    fn keys_do_what_they_say() {
-        use KeyCode::{Backspace, Char, Delete, Down, End, Home, Left, Right, Up};
-        let mut editor = Editor::new("GET / HTTP/1.1\r\nHost: a");
-        assert_eq!(editor.text(), "GET / HTTP/1.1\nHost: a");
-        // Key, cursor after it, text of the cursor's line.
-        let table = [
-            (key(Backspace), (1, 6), "Host: "),
-            (key(Char('例')), (1, 7), "Host: 例"),
-            (key(Left), (1, 6), "Host: 例"),
-            (key(Home), (1, 0), "Host: 例"),
-            (key(Home), (1, 0), "Host: 例"),
-            (key(Delete), (1, 0), "ost: 例"),
-            (control(Char('z')), (1, 0), "Host: 例"),
-            (control(Char('y')), (1, 0), "ost: 例"),
-            (key(Up), (0, 0), "GET / HTTP/1.1"),
-            (control(Right), (0, 6), "GET / HTTP/1.1"),
-            (control(Char('u')), (0, 0), "HTTP/1.1"),
-            (key(End), (0, 8), "HTTP/1.1"),
-            (key(End), (0, 8), "HTTP/1.1"),
-            (control(Char('w')), (0, 7), "HTTP/1."),
-            (control(Char('a')), (0, 0), "HTTP/1."),
-            (control(Char('k')), (0, 0), ""),
-            (key(Down), (1, 0), "ost: 例"),
-            (control(End), (1, 6), "ost: 例"),
-            (control(Home), (0, 0), ""),
-            (KeyEvent::new(Char('X'), KeyModifiers::SHIFT), (0, 1), "X"),
-        ];
-        for (key, cursor, line) in table {
-            assert!(editor.handle(&key), "{key:?}");
-            assert_eq!(editor.cursor(), cursor, "{key:?}");
-            assert_eq!(
-                editor.text().lines().nth(cursor.0).unwrap_or(""),
-                line,
-                "{key:?}"
-            );
+        let is_blank = matches!(cell.grapheme, " " | "\t");
+        let is_wide = cell.columns.len() > 1 && !is_blank;
+        if cell.at > 0 && (is_wide || was_wide) && !is_blank {
+            break_at = Some(cell.at);
         }
-    }
-
-    #[test]
-    fn other_keys_are_left_to_the_caller() {
-        let mut editor = Editor::new("a");
-        let keys = [
-            key(KeyCode::Tab),
-            key(KeyCode::Esc),
-            key(KeyCode::F(1)),
-            control(KeyCode::Char('c')),
-            control(KeyCode::Enter),
-            KeyEvent::new(KeyCode::Char('a'), KeyModifiers::ALT),
-        ];
-        for key in keys {
-            assert!(!editor.handle(&key), "{key:?}");
+        // A blank may hang over the edge, where the cursor's column is.
+        let needed = if is_blank {
+            cell.columns.start
+        } else {
+            cell.columns.end
+        };
+        if needed > width && cell.at > 0 {
+            return break_at.unwrap_or(cell.at);
         }
-        assert_eq!(editor.text(), "a");
-    }
-
-    #[test]
-    fn steps_are_undone_and_done_again() {
-        let mut editor = Editor::new("GET /");
-        typed(&mut editor, "丢包 x\ny");
-        editor.paste("包\r率\x1b[31m");
-        editor.handle(&control(KeyCode::Backspace));
-        let texts = [
-            "GET /",
-            "GET /丢包",
-            "GET /丢包 x",
-            "GET /丢包 x\n",
-            "GET /丢包 x\ny",
-            "GET /丢包 x\ny包\n率[31m",
-            "GET /丢包 x\ny包\n率[",
-        ];
-        for text in texts.iter().rev().chain([&texts[0]]) {
-            assert_eq!(editor.text(), *text);
-            editor.handle(&control(KeyCode::Char('z')));
+        if is_blank {
+            break_at = Some(cell.at + cell.grapheme.len());
         }
-        for text in texts.iter().skip(1).chain([&texts[6]]) {
-            editor.handle(&control(KeyCode::Char('y')));
-            assert_eq!(editor.text(), *text);
-        }
-        for _ in 0..2 * UNDO_STEPS {
-            typed(&mut editor, "\nab");
-        }
-        assert_eq!(editor.past.len(), UNDO_STEPS);
+        was_wide = is_wide;
     }
-
-    #[test]
-    fn the_length_is_bounded() {
-        let mut editor = Editor::new(&"丢".repeat(LIMIT));
-        assert_eq!(editor.text().len(), LIMIT - 1);
-        typed(&mut editor, "丢xx");
-        assert_eq!(editor.text().len(), LIMIT);
-        assert_eq!(editor.room(), 0);
-        typed(&mut editor, "\n");
-        editor.paste("\n");
-        assert!(editor.text().ends_with("丢x"));
-        editor.handle(&key(KeyCode::Backspace));
-        assert_eq!(editor.room(), 1);
-    }
-
-    #[test]
-    fn wide_characters_take_two_cells() {
-        let mut editor = Editor::new("");
-        typed(&mut editor, "A请求\n求👍🏽b\tc");
-        let mut buf = Buffer::with_lines(["xxxxxxxxxx"; 3]);
-        let area = buf.area;
-        editor.render(area, &mut buf, Style::new());
-        let expected = ["A请求     ", "求👍🏽b   c ", "          "];
-        assert_eq!(buf, Buffer::with_lines(expected));
-        assert_eq!(editor.cursor_cell(area), Some((9, 1)));
-        // Up stops before the character that the column lies in, Down comes back to the column.
-        for (code, cell) in [
-            (KeyCode::Left, (8, 1)),
-            (KeyCode::Left, (5, 1)),
-            (KeyCode::Left, (4, 1)),
-            (KeyCode::Up, (3, 0)),
-            (KeyCode::Down, (4, 1)),
-            (KeyCode::Left, (2, 1)),
-            (KeyCode::Up, (1, 0)),
-        ] {
-            editor.handle(&key(code));
-            assert_eq!(editor.cursor_cell(area), Some(cell), "{code:?}");
-        }
-    }
-
-    #[test]
-    fn a_text_is_seen_from_its_beginning_and_fills_the_rows_it_can() {
-        let first = |buf: &Buffer, y: u16| buf[(0, y)].symbol().to_owned();
-        let mut editor = Editor::new("1\n2\n3\n4");
-        let mut buf = Buffer::empty(Rect::new(0, 0, 4, 4));
-        editor.render(Rect::new(0, 0, 4, 2), &mut buf, Style::new());
-        assert_eq!(first(&buf, 0), "3", "the cursor is at the end");
-        editor.render(buf.area, &mut buf, Style::new());
-        assert_eq!(first(&buf, 0), "1", "there is room for all of it");
-        let mut editor = editor.at_start();
-        editor.render(Rect::new(0, 0, 4, 2), &mut buf, Style::new());
-        assert_eq!((first(&buf, 0), first(&buf, 1)), ("1".into(), "2".into()));
-    }
-
-    #[test]
-    fn the_cursor_stays_in_view() {
-        let mut editor = Editor::new("1\n2\n3\n请求请求ab");
-        let mut buf = Buffer::empty(Rect::new(0, 0, 8, 4));
-        let area = Rect::new(1, 1, 6, 2);
-        editor.render(area, &mut buf, Style::new());
-        // Half of a wide character at the edge is a blank.
-        let expected = ["        ", "        ", "  求ab  ", "        "];
-        assert_eq!(buf, Buffer::with_lines(expected));
-        assert_eq!(editor.cursor_cell(area), Some((6, 2)));
-        editor.handle(&key(KeyCode::Home));
-        editor.handle(&key(KeyCode::PageUp));
-        editor.render(area, &mut buf, Style::new());
-        let expected = ["        ", " 3      ", " 请求请 ", "        "];
-        assert_eq!(buf, Buffer::with_lines(expected));
-        assert_eq!(editor.cursor_cell(area), Some((1, 1)));
-        editor.render(Rect::new(8, 0, 0, 4), &mut buf, Style::new());
-    }
-
-    proptest! {
-        #[test]
-        fn no_key_breaks_it(keys in proptest::collection::vec((0usize..14, any::<char>(), 0u8..8), 0..60), width in 1u16..20, height in 1u16..5) {
-            use KeyCode::{Backspace, Char, Delete, Down, End, Enter, Home, Left, PageDown, PageUp, Right, Up};
-            let mut editor = Editor::new("GET / HTTP/1.1\n\n请求");
-            let mut buf = Buffer::empty(Rect::new(0, 0, width, height));
-            for (number, c, modifiers) in keys {
-                let codes = [Backspace, Char(c), Delete, Down, End, Enter, Home, Left, PageDown, PageUp, Right, Up, Char('z'), Char('y')];
-                editor.handle(&KeyEvent::new(codes[number], KeyModifiers::from_bits_truncate(modifiers)));
-                prop_assert!(editor.text().len() <= LIMIT);
-                editor.render(buf.area, &mut buf, Style::new());
-                prop_assert!(editor.cursor_cell(buf.area).is_some());
-                let (line, character) = editor.cursor();
-                let text = editor.text().split('\n').nth(line).unwrap();
-                prop_assert!(character <= text.chars().count());
-            }
-        }
-    }
+    text.len()
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,9 @@
 pub mod bytes;
 pub mod chart;
 pub mod digits;
+pub mod edit;
 pub mod editor;
+pub mod form;
 pub mod histogram;
 pub mod lanes;
 pub mod list;

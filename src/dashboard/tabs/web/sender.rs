@@ -19,6 +19,7 @@ use self::transcript::Transcript;
 use crate::dashboard::app::Effect;
 use crate::dashboard::keys::Action;
 use crate::dashboard::tabs::panel::steps_on;
+use crate::dashboard::widgets::edit::Shape;
 use crate::dashboard::widgets::editor::Editor;
 use crate::proto::http::script::{self, Pace, Preset, presets};
 use crate::settings::{self, Target};
@@ -30,6 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Sends whose transcripts are kept.
 const TRANSCRIPTS: usize = 16;
 const PORT: u16 = 6789;
+/// The longest request, in bytes.
+const TEXT_LIMIT: usize = 4096;
 
 /// What the pace field goes through.
 const PACES: [Pace; 4] = [
@@ -101,7 +104,7 @@ impl Default for Sender {
             field: Field::Presets,
             target: tui_input::Input::default(),
             own_server: None,
-            editor: Editor::new(""),
+            editor: Editor::new(Shape::Lines, TEXT_LIMIT),
             origin: Origin::Own,
             own_text: String::new(),
             pace: Pace::AtOnce,
@@ -160,11 +163,12 @@ impl Sender {
         self.origin = origin;
         self.error = None;
         match origin {
-            Origin::Own => self.editor = Editor::new(&self.own_text).at_start(),
+            Origin::Own => self.editor.set_from_start(&self.own_text),
             Origin::Preset(place) => {
                 if let Some(preset) = presets().get(place) {
                     self.pace = preset.pace;
-                    self.editor = Editor::new(&self.script(preset)).at_start();
+                    let script = self.script(preset);
+                    self.editor.set_from_start(&script);
                 }
             }
         }

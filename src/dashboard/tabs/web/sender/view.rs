@@ -185,7 +185,9 @@ fn draw_text(
         };
         draw_rows(&rows, below, scene, buffer);
     }
-    sender.editor.render(inside, buffer, theme.text);
+    sender
+        .editor
+        .render(inside, buffer, theme.text, theme.selected);
     let (x, y) = sender.editor.cursor_cell(inside)?;
     Some(Position::new(x, y))
 }

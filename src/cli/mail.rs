@@ -1,0 +1,161 @@
+//! The commands of the Mail lab: what only their flags can say. A password is never among the arguments, which everybody on the machine can read:
+//! flags say where it is.
+
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+use super::{bad_value, format, subcommand, switch};
+use crate::headless::output::Format;
+use crate::proto::smtp::stage::Stage;
+use crate::settings::{Problem, SettingsError, parse_positive};
+
+/// The stages after whose reply a session can end with QUIT.
+const STOPS: [Stage; 7] = [
+    Stage::Banner,
+    Stage::Ehlo,
+    Stage::StartTls,
+    Stage::Auth,
+    Stage::Mail,
+    Stage::Rcpt,
+    Stage::Dot,
+];
+
+/// What `sockscope mail` is told by its flags alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailOptions {
+    /// How to report.
+    pub format: Format,
+    /// Where the password is, instead of the command in the settings.
+    pub password: Option<PasswordSource>,
+    /// As they were typed, each perhaps several addresses.
+    pub to: Vec<String>,
+    pub cc: Vec<String>,
+    pub bcc: Vec<String>,
+    /// `None` leaves it to the place.
+    pub subject: Option<String>,
+    pub body: Option<Body>,
+    /// Paths of files.
+    pub attachments: Vec<String>,
+    /// How often the message is sent.
+    pub count: u32,
+    /// After this stage's reply, end with QUIT.
+    pub quit_after: Option<Stage>,
+    /// Go on although the certificate cannot be trusted.
+    pub insecure: bool,
+}
+
+/// Where a password is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PasswordSource {
+    /// In a variable of the environment.
+    Variable(String),
+    /// In the first line of a file.
+    File(PathBuf),
+}
+
+/// What a message says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    Text(String),
+    File(PathBuf),
+    StandardInput,
+}
+
+/// Where the password is, besides the flag that stands for a setting.
+fn password_flags() -> [Arg; 2] {
+    [
+        Arg::new("password-env")
+            .long("password-env")
+            .value_name("VAR")
+            .conflicts_with_all(["password-file", "password-command"]),
+        Arg::new("password-file")
+            .long("password-file")
+            .value_name("FILE")
+            .value_parser(value_parser!(PathBuf))
+            .conflicts_with("password-command"),
+    ]
+}
+
+pub(super) fn mail_command() -> Command {
+    let several = |id: &'static str, name: &'static str| {
+        Arg::new(id)
+            .long(id)
+            .value_name(name)
+            .action(ArgAction::Append)
+    };
+    let stops = PossibleValuesParser::new(STOPS.map(Stage::name));
+    subcommand("mail").args(password_flags()).args([
+        several("to", "ADDRESS"),
+        several("cc", "ADDRESS"),
+        several("bcc", "ADDRESS"),
+        several("attach", "FILE"),
+        Arg::new("subject").long("subject").value_name("TEXT"),
+        Arg::new("body").long("body").value_name("TEXT"),
+        Arg::new("body-file")
+            .long("body-file")
+            .value_name("FILE")
+            .value_parser(value_parser!(PathBuf))
+            .conflicts_with("body"),
+        Arg::new("count").long("count").value_name("N"),
+        Arg::new("quit-after")
+            .long("quit-after")
+            .value_name("STAGE")
+            .value_parser(stops)
+            .hide_possible_values(true),
+        switch("insecure"),
+        switch("json"),
+    ])
+}
+
+pub(super) fn mailbox_command() -> Command {
+    subcommand("mailbox")
+        .args(password_flags())
+        .arg(switch("json"))
+}
+
+/// Where the flags say that the password is.
+pub(super) fn password(matches: &ArgMatches) -> Option<PasswordSource> {
+    let variable = matches.get_one::<String>("password-env").cloned();
+    let file = || matches.get_one::<PathBuf>("password-file").cloned();
+    variable
+        .map(PasswordSource::Variable)
+        .or_else(|| file().map(PasswordSource::File))
+}
+
+pub(super) fn options(matches: &ArgMatches) -> Result<MailOptions, SettingsError> {
+    let text = |id| matches.get_one::<String>(id).cloned();
+    let texts = |id| {
+        let values = matches.get_many::<String>(id);
+        values.map(|all| all.cloned().collect()).unwrap_or_default()
+    };
+    let body_file = matches.get_one::<PathBuf>("body-file");
+    let body_file = body_file.map(|path| match path.as_os_str() == "-" {
+        true => Body::StandardInput,
+        false => Body::File(path.clone()),
+    });
+    Ok(MailOptions {
+        format: format(matches),
+        password: password(matches),
+        to: texts("to"),
+        cc: texts("cc"),
+        bcc: texts("bcc"),
+        subject: text("subject"),
+        body: text("body").map(Body::Text).or(body_file),
+        attachments: texts("attach"),
+        count: messages(matches)?,
+        quit_after: text("quit-after").and_then(|name| Stage::from_name(&name)),
+        insecure: matches.get_flag("insecure"),
+    })
+}
+
+/// How often the message is sent.
+fn messages(matches: &ArgMatches) -> Result<u32, SettingsError> {
+    let Some(text) = matches.get_one::<String>("count") else {
+        return Ok(1);
+    };
+    let count = parse_positive(text)
+        .and_then(|count| u32::try_from(count).map_err(|_| Problem::NotAllowed));
+    count.map_err(|problem| bad_value("count", text, problem, "settings.allowed.messages"))
+}
