@@ -85,6 +85,7 @@ pub mod net {
     pub mod resolve;
     pub mod saved;
     pub mod stop;
+    mod timer;
     pub mod tls;
     pub mod web;
 }

@@ -7,6 +7,7 @@
 pub mod draft;
 pub mod outcome;
 pub mod phrases;
+pub mod smtp;
 
 use std::borrow::Cow;
 use std::fmt::{Display, Write};
@@ -22,6 +23,7 @@ const _: &[&str] = &[
     include_str!("../assets/locales/message.yml"),
     include_str!("../assets/locales/sender.yml"),
     include_str!("../assets/locales/settings.yml"),
+    include_str!("../assets/locales/smtp.yml"),
     include_str!("../assets/locales/web.yml"),
 ];
 

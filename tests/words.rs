@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Keys that the sources put together from parts, by what they begin with.
-const DYNAMIC: [&str; 8] = [
+const DYNAMIC: [&str; 10] = [
     // Help is looked up by the name of each command and flag; the tests of cli/text.rs check that all of it is there.
     "cli.",
     // Errors in the notation of the link have their own keys; the tests of settings/error.rs go through them.
@@ -19,6 +19,9 @@ const DYNAMIC: [&str; 8] = [
     "sender.preset.",
     "sender.about.",
     "remark.",
+    // What is said in an SMTP session, and what is wrong with an address, is looked up by its name; the tests of words/smtp.rs go through all of it.
+    "smtp.",
+    "address.error.",
 ];
 
 fn root() -> &'static Path {

@@ -11,7 +11,6 @@ mod line;
 mod live;
 mod page;
 mod send;
-mod timer;
 
 use std::io;
 use std::net::SocketAddr;

@@ -248,6 +248,14 @@ pub enum MailEvent {
         version: String,
         cipher: String,
     },
+    /// Bytes that stood behind STARTTLS in clear text: thrown away unread (RFC 3207 §4.2).
+    Dropped {
+        session: SessionId,
+        at: Duration,
+        bytes: u64,
+        /// The first of them.
+        excerpt: Box<[u8]>,
+    },
     /// A message is in the mailbox: it was answered 250.
     Arrived(Box<Arrived>),
     Closed {

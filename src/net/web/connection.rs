@@ -22,7 +22,7 @@ use super::desk::{Arrival, Desk, Origin};
 use super::line::Turn;
 use super::live::Live;
 use super::send::Progress as Sent;
-use super::timer::Timer;
+use crate::net::timer::Timer;
 use crate::proto::http::request::{Malformed, Progress};
 use crate::proto::http::rule::Rule;
 use crate::proto::http::service::{Mode, Service};

@@ -17,9 +17,9 @@ use tokio::net::TcpStream;
 
 use super::Server;
 use super::live::{Answered, Live};
-use super::timer::Timer;
 use crate::net::files::{Content, Entity};
 use crate::net::os;
+use crate::net::timer::Timer;
 use crate::trace::web::Ending;
 
 /// Bytes of a file handed to the system at a time, so that one fast client does not keep the others waiting.

@@ -122,7 +122,7 @@ pub fn explanation_key(keyword: &str) -> &'static str {
 }
 
 /// The keywords that have an explanation.
-const EXPLAINED: [(&str, &str); 33] = [
+pub const EXPLAINED: [(&str, &str); 33] = [
     ("8BITMIME", "smtp.capability.8bitmime"),
     ("ATRN", "smtp.capability.atrn"),
     ("AUTH", "smtp.capability.auth"),

@@ -1,6 +1,15 @@
 //! What the lab's mail server does wrong on purpose: deterministic, per command and occurrence, so that a class sees the same session twice.
 //!
-//! A fault is written `STAGE[#WHICH][@TEXT]=ACTION`; see [`Fault::parse`].
+//! A fault is written `STAGE[#WHICH][@TEXT]=ACTION`; see [`Fault::parse`]. It stands apart from the server because a fault is decided from the
+//! command and what was counted so far alone: the server that obeys it knows of no reason.
+
+mod notation;
+mod scenarios;
+mod state;
+
+pub use notation::FaultError;
+pub use scenarios::scenarios;
+pub use state::{Decision, Faults, Verdict};
 
 use std::time::Duration;
 
@@ -10,8 +19,8 @@ use super::stage::Stage;
 /// One fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// The command whose reply is spoilt; [`Stage::Banner`] for the greeting, [`Stage::Dot`] for the end of a message.
-    /// `None` is every one.
+    /// The command whose reply is spoilt; [`Stage::Banner`] for the greeting, [`Stage::Dot`] for the end of a message however it came. `None` is
+    /// every one of [`Fault::STAGES`].
     pub stage: Option<Stage>,
     pub which: Which,
     /// Only where the command's argument holds this text, in any case.
@@ -19,7 +28,30 @@ pub struct Fault {
     pub action: Action,
 }
 
-/// At which of the commands, counted from 1 over all sessions since the faults were set.
+impl Fault {
+    /// The stages that have a reply to spoil.
+    pub const STAGES: [Stage; 17] = [
+        Stage::Banner,
+        Stage::Ehlo,
+        Stage::Helo,
+        Stage::StartTls,
+        Stage::Auth,
+        Stage::Mail,
+        Stage::Rcpt,
+        Stage::Data,
+        Stage::Dot,
+        Stage::Bdat,
+        Stage::Rset,
+        Stage::Noop,
+        Stage::Vrfy,
+        Stage::Expn,
+        Stage::Help,
+        Stage::Quit,
+        Stage::Other,
+    ];
+}
+
+/// At which of the commands that the fault is about, counted from 1 over all sessions since the faults were set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
     Every,
@@ -33,10 +65,12 @@ pub enum Which {
 /// What happens in place of, or besides, the right reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// This is said, and the command is not carried out. A code that the command never gets is possible.
+    /// This is said, and the command is not carried out. A code that the command never gets is possible. After a `421` the connection is closed
+    /// (RFC 5321 §3.8). At AUTH it is the answer to the credentials, or, where its second digit is 0, to the command itself.
     Reply {
         code: Code,
         enhanced: Option<Enhanced>,
+        /// Empty for words of the server's own.
         text: String,
     },
     /// The right reply, later.
@@ -47,7 +81,7 @@ pub enum Action {
     BareLf,
     /// `421`, then the connection is closed.
     Shutdown,
-    /// The connection is closed without a word.
+    /// The connection is closed without a word. At [`Stage::Dot`] the message is kept before that: it was delivered, and the client can't know.
     Drop,
     /// `451 4.7.1` until a sender and recipient were first seen this long ago (RFC 6647).
     Greylist(Duration),
@@ -55,8 +89,27 @@ pub enum Action {
     MailboxFull,
     /// `552 5.3.4`: the message is too big, whatever its size.
     TooBig,
-    /// At STARTTLS: a further reply in clear text right behind the `220`, which a client must not believe (RFC 3207 §4.2).
+    /// The right reply, and a further one right behind it that nobody asked for. At STARTTLS it is in clear text behind the `220`, where a client
+    /// must not believe it (RFC 3207 §4.2).
     Inject(String),
+}
+
+impl Action {
+    /// Where its words stand, after `fault.action.`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Action::Reply { .. } => "reply",
+            Action::Delay(_) => "delay",
+            Action::ByteByByte(_) => "bytes",
+            Action::BareLf => "bare-lf",
+            Action::Shutdown => "shutdown",
+            Action::Drop => "drop",
+            Action::Greylist(_) => "greylist",
+            Action::MailboxFull => "full",
+            Action::TooBig => "too-big",
+            Action::Inject(_) => "inject",
+        }
+    }
 }
 
 /// A set of faults that shows something, by name. Its title and lesson stand under `fault.scenario.<name>`.
@@ -67,19 +120,27 @@ pub struct Scenario {
     pub faults: &'static [&'static str],
 }
 
-/// A set of faults at work: what it has counted and seen so far. All sessions of a server share one.
-#[derive(Debug, Clone, Default)]
-pub struct Faults {
-    faults: Vec<Fault>,
-}
-
-impl Faults {
-    /// These faults; nothing is counted yet.
-    pub fn new(faults: Vec<Fault>) -> Self {
-        Self { faults }
+impl Scenario {
+    /// The scenario of that name.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn from_name(name: &str) -> Result<Self, FaultError> {
+        scenarios()
+            .iter()
+            .copied()
+            .find(|scenario| scenario.name.eq_ignore_ascii_case(name))
+            .ok_or_else(|| FaultError::Scenario(name.to_owned()))
     }
 
-    pub fn list(&self) -> &[Fault] {
-        &self.faults
+    /// Its faults, ready to be set.
+    pub fn parsed(&self) -> Vec<Fault> {
+        self.faults
+            .iter()
+            .map(|spec| Fault::parse(spec).expect("the scenarios are tested"))
+            .collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

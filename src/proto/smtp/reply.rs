@@ -48,6 +48,18 @@ pub enum Oddity {
 }
 
 impl Oddity {
+    pub const ALL: [Oddity; 9] = [
+        Oddity::BareLf,
+        Oddity::CodeOnly,
+        Oddity::DifferingCodes,
+        Oddity::LongLine,
+        Oddity::UnknownSecondDigit,
+        Oddity::NotText,
+        Oddity::AuthEquals,
+        Oddity::NotBase64,
+        Oddity::EnhancedClass,
+    ];
+
     /// Its stable name in JSON; its words stand under `smtp.odd.<name>`.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,8 +1,21 @@
 //! The lab's mail server without its sockets: bytes of a client in, replies and deeds out (RFC 5321).
 //!
-//! The driver reads into a buffer and hands it to [`Session::advance`] until nothing whole is left in it. The session writes its replies into the
-//! driver's buffer and the bytes of messages into another, and says in a [`Turn`] what else there is to do. It knows no socket, no file and no
-//! clock, so that every rule of the protocol is tested without them. There is no way to relay in it.
+//! The driver reads into a buffer and hands it to [`Session::advance`] until that asks for more. The session writes its replies into the driver's
+//! buffer and the bytes of messages into another, and says in a [`Turn`] what else there is to do. It knows no socket, no file and no clock, so that
+//! every rule of the protocol is tested without them. There is no way to relay in it.
+//!
+//! | part | what it is |
+//! |---|---|
+//! | this file | the vocabulary, and bytes made into lines |
+//! | `dialogue` | a command's reply, by what was said before |
+//! | `login` | the challenges of AUTH |
+//! | `content` | messages, whole and in chunks |
+//! | `turn` | replies written, with the faults that spoil them |
+
+mod content;
+mod dialogue;
+mod login;
+mod turn;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,9 +23,12 @@ use std::time::Duration;
 
 use super::address::Envelope;
 use super::code::Code;
-use super::fault::Faults;
+use super::command;
+use super::fault::{Decision, Faults};
 use super::stage::Stage;
 use crate::proto::secret::Secret;
+use content::{Chunking, Incoming};
+use login::Exchange;
 
 /// What the server is told at its start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +117,7 @@ pub struct Turn {
     pub stage: Stage,
     /// The command's line in the input, without its end. `None` where no line was: the greeting, the end of a message.
     pub line: Option<Range<usize>>,
-    /// The part of the input that holds a password, and is shown as [`crate::proto::secret::MASK`].
+    /// The part of the line that may hold a password: from somewhere to its end. [`Turn::heard`] masks it.
     pub secret: Option<Range<usize>>,
     /// A message, or a chunk of one, came to its end with this.
     pub measure: Option<Measure>,
@@ -188,76 +204,151 @@ pub struct Session {
     service: Arc<Service>,
     channel: Channel,
     end_of_data: EndOfData,
+    /// What challenges are made of.
+    seed: u64,
+    challenges: u32,
+    greeting: Greeting,
+    /// What the client called itself.
+    helo: String,
+    user: Option<String>,
+    transaction: Option<Transaction>,
+    /// Of the transaction, or of the message that was stored last.
     envelope: Envelope,
+    input: Input,
+    /// The rest of a line that was too long is thrown away.
+    skipping: bool,
+    /// The next line may hold a password although no AUTH is under way: the client did not wait for the refusal, or did not see that it was one.
+    wary: bool,
+    /// Commands that were refused.
+    errors: u32,
+}
+
+/// How far the opening of a session got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Greeting {
+    /// The server's greeting was a refusal: nothing but QUIT is left (RFC 5321 §3.1).
+    Refused,
+    /// Neither HELO nor EHLO was said.
+    Awaited,
+    Helo,
+    Ehlo,
+}
+
+/// MAIL was accepted, and the message did not come to its end yet.
+#[derive(Debug, Default)]
+struct Transaction {
+    /// MAIL had SMTPUTF8.
+    utf8: bool,
+    /// A recipient was refused.
+    refused: bool,
+    chunking: Chunking,
+    /// Bytes of the chunks so far.
+    bytes: u64,
+}
+
+/// As what the next bytes are read.
+#[derive(Debug)]
+enum Input {
+    Command,
+    /// The answer to a challenge.
+    Login(Box<Exchange>),
+    /// A message or a chunk of one.
+    Content(Box<Incoming>),
+    /// The message is whole and not stored yet; its reply belongs to this stage. Nothing is read until then.
+    Storing(Stage, Box<Decision>),
+    /// STARTTLS was answered: what comes before the handshake is thrown away (RFC 3207 §4.2).
+    Upgrading,
+    /// Nothing is read any more.
+    Closed,
 }
 
 impl Session {
-    /// A session that begins. `seed` is any number that no client can guess: the challenge of CRAM-MD5 is made of it.
+    /// Bytes of the longest line that a client may send at all (RFC 4954 §4), its end included.
+    pub const LONGEST_LINE: usize = command::AUTH_LINE;
+
+    /// A session that begins. `seed` is any number that no client can guess: the challenges of CRAM-MD5 are made of it.
     pub fn new(service: Arc<Service>, channel: Channel, end_of_data: EndOfData, seed: u64) -> Self {
-        let _ = seed;
         Self {
             service,
             channel,
             end_of_data,
+            seed,
+            challenges: 0,
+            greeting: Greeting::Awaited,
+            helo: String::new(),
+            user: None,
+            transaction: None,
             envelope: Envelope {
                 from: None,
                 to: Vec::new(),
             },
+            input: Input::Command,
+            skipping: false,
+            wary: false,
+            errors: 0,
         }
     }
 
     /// The greeting. It is the first thing said, in an encrypted session after the handshake.
     pub fn greet(&mut self, context: &mut Context) -> Turn {
         let from = context.out.len();
-        context.out.extend_from_slice(b"220 ");
-        context.out.extend_from_slice(self.service.name.as_bytes());
-        context.out.extend_from_slice(b" ESMTP sockscope\r\n");
-        self.turn(Stage::Banner, from..context.out.len(), Code(220))
+        let decision = context.faults.decide(Stage::Banner, b"", None, context.now);
+        let answer = match &decision.verdict {
+            Some(verdict) => {
+                let answer = turn::spoil(verdict, context.out);
+                if answer.code.is_some_and(|code| code >= 500) {
+                    self.greeting = Greeting::Refused;
+                }
+                answer
+            }
+            None => turn::say_named(
+                context.out,
+                220,
+                &self.service.name,
+                " ESMTP sockscope's lab server, where mail comes in and none goes out",
+            ),
+        };
+        self.turn(Stage::Banner, from, answer, decision, context)
     }
 
-    /// Works on the beginning of `input`, as far as one turn goes. Bytes that are not consumed must be handed over again, with more behind them;
-    /// they are never more than [`Session::LONGEST_LINE`].
+    /// Works on the beginning of `input`, as far as one turn goes. What was not consumed must be handed over again; where there was no turn, with more
+    /// behind it. It is never more than [`Session::LONGEST_LINE`].
     pub fn advance(&mut self, input: &[u8], context: &mut Context) -> Step {
-        let Some(end) = input.iter().position(|&byte| byte == b'\n') else {
-            return Step {
+        match &self.input {
+            Input::Command | Input::Login(_) => self.line(input, context),
+            Input::Content(_) => self.content(input, context),
+            Input::Storing(..) => Step {
                 consumed: 0,
                 turn: None,
-            };
-        };
-        let from = context.out.len();
-        context
-            .out
-            .extend_from_slice(b"502 5.5.1 Not implemented\r\n");
-        Step {
-            consumed: end + 1,
-            turn: Some(self.turn(Stage::Other, from..context.out.len(), Code(502))),
+            },
+            Input::Upgrading | Input::Closed => Step {
+                consumed: input.len(),
+                turn: None,
+            },
         }
     }
 
-    /// The reply to a message, once it is kept under a number or not; the call that [`Next::Store`] asks for.
-    pub fn stored(&mut self, outcome: Result<u64, NotStored>, context: &mut Context) -> Turn {
-        let from = context.out.len();
-        let (text, code) = match outcome {
-            Ok(_) => ("250 2.0.0 Ok\r\n", 250),
-            Err(_) => ("452 4.3.1 Full\r\n", 452),
-        };
-        context.out.extend_from_slice(text.as_bytes());
-        self.turn(Stage::Dot, from..context.out.len(), Code(code))
-    }
-
-    /// The TLS handshake that [`Next::StartTls`] asked for is done: the session begins anew (RFC 3207 §4.2).
+    /// The TLS handshake that [`Next::StartTls`] asked for is done. All that was said before is forgotten (RFC 3207 §4.2).
     pub fn secured(&mut self) {
         self.channel = Channel::Tls;
+        self.greeting = Greeting::Awaited;
+        self.helo.clear();
+        self.user = None;
+        self.reset();
+        self.input = Input::Command;
     }
 
     /// A last `421`, when the driver ends the session.
     pub fn farewell(&mut self, why: Farewell, context: &mut Context) -> Turn {
         let from = context.out.len();
-        let _ = why;
-        context.out.extend_from_slice(b"421 4.3.2 Closing\r\n");
-        let mut turn = self.turn(Stage::Other, from..context.out.len(), Code(421));
-        turn.next = Next::Close(Cause::Farewell);
-        turn
+        let text = match why {
+            Farewell::Idle => "4.4.2 Nothing was said for too long, closing the connection",
+            Farewell::TooMany => "4.7.0 Too many connections are open, try again later",
+            Farewell::Stopped => "4.3.2 The server is being stopped, closing the connection",
+        };
+        let mut answer = turn::say(context.out, 421, text);
+        answer.next = Next::Close(Cause::Farewell);
+        self.turn(Stage::Other, from, answer, Decision::default(), context)
     }
 
     /// Takes effect with the next message.
@@ -265,24 +356,26 @@ impl Session {
         self.end_of_data = end_of_data;
     }
 
-    /// A message is under way: what comes next in [`Context::content`] belongs to it.
+    /// A message is under way: what was gathered of it is still worth something.
     pub fn receiving(&self) -> bool {
-        false
+        let chunked = |transaction: &Transaction| transaction.chunking == Chunking::UnderWay;
+        matches!(self.input, Input::Content(_) | Input::Storing(..))
+            || self.transaction.as_ref().is_some_and(chunked)
     }
 
-    /// Sender and recipients of the message under way.
+    /// Sender and recipients of the transaction under way, or, until another begins, of the message that was stored last.
     pub fn envelope(&self) -> &Envelope {
         &self.envelope
     }
 
     /// What the client called itself.
     pub fn helo(&self) -> Option<&str> {
-        None
+        (!self.helo.is_empty()).then_some(&self.helo)
     }
 
     /// The client said EHLO, not HELO.
     pub fn extended(&self) -> bool {
-        true
+        self.greeting == Greeting::Ehlo
     }
 
     pub fn encrypted(&self) -> bool {
@@ -291,23 +384,76 @@ impl Session {
 
     /// Who logged in.
     pub fn user(&self) -> Option<&str> {
-        None
+        self.user.as_deref()
     }
 
-    /// Bytes of the longest line that a client may send at all (RFC 4954 §4).
-    pub const LONGEST_LINE: usize = 12_288;
+    /// Forgets the transaction (RFC 5321 §4.1.1.5).
+    fn reset(&mut self) {
+        self.transaction = None;
+        self.envelope.from = None;
+        self.envelope.to.clear();
+    }
 
-    fn turn(&self, stage: Stage, reply: Range<usize>, code: Code) -> Turn {
-        Turn {
-            stage,
-            line: None,
-            secret: None,
-            measure: None,
-            reply,
-            code: Some(code),
-            manner: Manner::AtOnce,
-            spoilt: false,
-            next: Next::Go,
+    /// A line, once it is whole.
+    fn line(&mut self, input: &[u8], context: &mut Context) -> Step {
+        let mut start = 0;
+        if self.skipping {
+            let Some(end) = memchr::memchr(b'\n', input) else {
+                return Step {
+                    consumed: input.len(),
+                    turn: None,
+                };
+            };
+            self.skipping = false;
+            start = end + 1;
+        }
+        let rest = &input[start..];
+        let end = memchr::memchr(b'\n', rest);
+        let length = end.map_or(rest.len(), |end| end + 1);
+        let (stage, longest) = match self.input {
+            Input::Login(_) => (Stage::Auth, command::AUTH_LINE),
+            _ => {
+                let (stage, _) = command::split(&rest[..length]);
+                (stage, command::longest_line(stage, self.extended()))
+            }
+        };
+        if length > longest {
+            self.skipping = end.is_none();
+            let line = start..start + longest;
+            return Step {
+                consumed: start + length,
+                turn: Some(self.too_long(stage, line, context)),
+            };
+        }
+        if is_handshake(rest) {
+            return Step {
+                consumed: input.len(),
+                turn: Some(self.not_in_clear_text(start..input.len(), context)),
+            };
+        }
+        let Some(end) = end else {
+            return Step {
+                consumed: start,
+                turn: None,
+            };
+        };
+        let line = &rest[..end];
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let turn = match std::mem::replace(&mut self.input, Input::Command) {
+            Input::Login(exchange) => self.login_line(*exchange, line, context),
+            _ => self.command(line, context),
+        };
+        Step {
+            consumed: start + length,
+            turn: Some(turn.shifted(start)),
         }
     }
 }
+
+/// The first bytes of a TLS handshake (RFC 8446 §5.1): a client that was told "TLS" at the port for clear text.
+fn is_handshake(input: &[u8]) -> bool {
+    input.starts_with(&[0x16, 0x03])
+}
+
+#[cfg(test)]
+mod tests;

@@ -97,6 +97,7 @@ impl MailModel {
             MailEvent::Opened { .. }
             | MailEvent::Spoken { .. }
             | MailEvent::Secured { .. }
+            | MailEvent::Dropped { .. }
             | MailEvent::Closed { .. } => {}
         }
     }
