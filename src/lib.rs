@@ -78,6 +78,7 @@ pub mod net {
     pub mod echo;
     pub mod files;
     mod lock;
+    pub mod mail_server;
     pub mod maildir;
     pub mod os;
     pub mod pinger;

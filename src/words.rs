@@ -5,6 +5,7 @@
 //! no text depends on a global.
 
 pub mod draft;
+pub mod fault;
 pub mod outcome;
 pub mod phrases;
 pub mod smtp;
@@ -18,6 +19,7 @@ const _: &[&str] = &[
     include_str!("../assets/locales/cli.yml"),
     include_str!("../assets/locales/compose.yml"),
     include_str!("../assets/locales/dashboard.yml"),
+    include_str!("../assets/locales/faults.yml"),
     include_str!("../assets/locales/labs.yml"),
     include_str!("../assets/locales/login.yml"),
     include_str!("../assets/locales/message.yml"),

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Keys that the sources put together from parts, by what they begin with.
-const DYNAMIC: [&str; 10] = [
+const DYNAMIC: [&str; 12] = [
     // Help is looked up by the name of each command and flag; the tests of cli/text.rs check that all of it is there.
     "cli.",
     // Errors in the notation of the link have their own keys; the tests of settings/error.rs go through them.
@@ -22,6 +22,9 @@ const DYNAMIC: [&str; 10] = [
     // What is said in an SMTP session, and what is wrong with an address, is looked up by its name; the tests of words/smtp.rs go through all of it.
     "smtp.",
     "address.error.",
+    // What the mail server does wrong on purpose is looked up by its name; the tests of words/fault.rs go through all of it.
+    "fault.scenario.",
+    "fault.action.",
 ];
 
 fn root() -> &'static Path {

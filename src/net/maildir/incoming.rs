@@ -45,6 +45,9 @@ pub enum NotKept {
     Full,
     #[error(transparent)]
     Disk(#[from] io::Error),
+    /// What wrote it broke down.
+    #[error("the message was lost on its way to the disk")]
+    Lost,
 }
 
 impl Incoming {

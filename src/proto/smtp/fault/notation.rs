@@ -16,37 +16,38 @@ const LONGEST_TEXT: usize = 480;
 /// What a stage is called that is every one.
 const ANY: &str = "any";
 
-/// A fault that can't be read. `Display` is a whole English sentence; a translator takes [`FaultError::key`] and [`FaultError::value`].
+/// A fault that can't be read. `Display` is a whole English sentence, in which nothing of the text can do harm; a translator takes
+/// [`FaultError::key`] and [`FaultError::value`].
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum FaultError {
-    #[error("\"{0}\" is not a fault: write STAGE=ACTION, such as rcpt=550 or dot=drop")]
+    #[error("{0:?} is not a fault: write STAGE=ACTION, such as rcpt=550 or dot=drop")]
     NoAction(String),
     #[error(
-        "\"{0}\" has no reply that could be spoilt: write any, banner, ehlo, helo, starttls, auth, mail, rcpt, data, dot, bdat, rset, noop, vrfy, expn, help, quit or other"
+        "{0:?} has no reply that could be spoilt: write any, banner, ehlo, helo, starttls, auth, mail, rcpt, data, dot, bdat, rset, noop, vrfy, expn, help, quit or other"
     )]
     Stage(String),
     #[error(
-        "\"{0}\" does not tell at which of the commands: write #2 for the second, #1-3 for the first three or #%4 for every fourth"
+        "{0:?} does not tell at which of the commands: write #2 for the second, #1-3 for the first three or #%4 for every fourth"
     )]
     Which(String),
-    #[error("\"{0}\" ends where a text is to follow the @: write it as in rcpt@bob=550")]
+    #[error("{0:?} ends where a text is to follow the @: write it as in rcpt@bob=550")]
     Holding(String),
     #[error(
-        "\"{0}\" is not what a server can do: write a code such as 550, and a text if you like, delay:2s, bytes:20ms, bare-lf, shutdown, drop, greylist:30s, full, too-big or inject:250 hello"
+        "{0:?} is not what a server can do: write a code such as 550, and a text if you like, delay:2s, bytes:20ms, bare-lf, shutdown, drop, greylist:30s, full, too-big or inject:250 hello"
     )]
     Action(String),
-    #[error("\"{0}\" is not a reply code: write one from 200 to 599")]
+    #[error("{0:?} is not a reply code: write one from 200 to 599")]
     Code(String),
     #[error(
-        "\"{0}\" can't be the text of a reply: write one line of at most 480 bytes without control characters"
+        "{0:?} can't be the text of a reply: write one line of at most 480 bytes without control characters"
     )]
     Text(String),
-    #[error("\"{0}\" is not a reply to inject: write a code and a text, such as inject:250 hello")]
+    #[error("{0:?} is not a reply to inject: write a code and a text, such as inject:250 hello")]
     Inject(String),
     #[error("{0}")]
     Duration(SpecError),
     #[error(
-        "\"{0}\" is not a scenario: write greylist, full-mailbox, one-bad-recipient, too-many-recipients, over-size, login-refused, auth-250, no-ehlo, wrong-code-data, unknown-code, shutdown-at-mail, drop-after-dot, vanishing, banner-554, slow-server, byte-by-byte, bare-lf, starttls-injection or starttls-unavailable"
+        "{0:?} is not a scenario: write greylist, full-mailbox, one-bad-recipient, too-many-recipients, over-size, login-refused, auth-250, no-ehlo, wrong-code-data, unknown-code, shutdown-at-mail, drop-after-dot, vanishing, banner-554, slow-server, byte-by-byte, bare-lf, starttls-injection or starttls-unavailable"
     )]
     Scenario(String),
 }
