@@ -67,6 +67,7 @@ pub mod trace {
     pub mod mail;
     pub mod start_error;
     pub mod tap;
+    pub mod transcript;
     pub mod web;
 }
 

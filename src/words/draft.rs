@@ -1,7 +1,7 @@
 //! What is wrong with a message that is being written, as sentences: the compose form and the command line say the same.
 
-use super::Words;
 use super::phrases::size;
+use super::{Words, smtp};
 use crate::proto::message::draft::{self, FieldError};
 use crate::trace::escape::escape_hostile;
 
@@ -27,11 +27,7 @@ pub fn field_error(error: &FieldError, words: Words) -> String {
             limit("message.error.too-many-recipients", draft::MOST_RECIPIENTS)
         }
         FieldError::Address { text, error } => {
-            let character = error.character().unwrap_or_default();
-            let why = words.fill(
-                &format!("address.error.{}", error.name()),
-                &[("character", &character)],
-            );
+            let why = smtp::not_an_address(*error, words);
             if text.is_empty() {
                 return why;
             }

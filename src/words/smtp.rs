@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(told(99, 1), "success: about something unknown");
         assert_eq!(
             not_an_address(AddressError::DomainCharacter('_'), EN),
-            "“_” cannot be part of a host name: letters, digits, hyphens and dots can."
+            "“_” has no place in a host name; letters, digits, hyphens and dots have"
         );
         assert!(not_a_reply(Problem::TooManyLines(128), EN).contains("128 lines"));
     }

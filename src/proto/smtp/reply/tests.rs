@@ -27,8 +27,10 @@ fn read(bytes: &[u8]) -> Reply {
 }
 
 fn texts(reply: &Reply) -> Vec<String> {
-    let lossy = |line: &Box<[u8]>| String::from_utf8_lossy(line).into_owned();
-    reply.lines.iter().map(lossy).collect()
+    let lines = reply.lines.iter();
+    lines
+        .map(|line| String::from_utf8_lossy(line).into_owned())
+        .collect()
 }
 
 #[test]
