@@ -415,7 +415,11 @@ fn run_dashboard(invocation: &Invocation, words: Words, clock: Clock) -> u8 {
             limits: settings.web.limits,
             folder: settings.web.folder.clone(),
         },
-        mail: MailSetup::default(),
+        mail: MailSetup {
+            client: settings.mail.client.clone(),
+            end_of_data: settings.mail.server.end_of_data,
+            ..MailSetup::default()
+        },
     };
     let seen = end_even_if_stuck()
         .and_then(|()| runtime())

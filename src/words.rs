@@ -6,6 +6,7 @@
 
 pub mod draft;
 pub mod fault;
+pub mod letter;
 pub mod outcome;
 pub mod phrases;
 pub mod smtp;

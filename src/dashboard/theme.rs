@@ -11,7 +11,10 @@ use ratatui::symbols::border;
 use super::widgets::Glyphs;
 use crate::proto::http::status::Class;
 use crate::proto::ping::Outcome;
+use crate::proto::smtp::code::Class as ReplyClass;
+use crate::proto::smtp::outcome::{Outcome as MailOutcome, RecipientFate};
 use crate::settings::ThemeName;
+use crate::trace::mail::Speaker;
 use crate::trace::web::Phase;
 
 /// The styles of a theme.
@@ -272,6 +275,38 @@ impl Theme {
         }
     }
 
+    /// The style of the class of an SMTP reply.
+    pub fn reply_class(&self, class: ReplyClass) -> Style {
+        match class {
+            ReplyClass::Positive => self.good,
+            ReplyClass::Intermediate => self.band,
+            ReplyClass::Transient => self.warning,
+            ReplyClass::Permanent => self.bad,
+        }
+    }
+
+    /// The style of what became of a recipient.
+    pub fn fate(&self, fate: RecipientFate) -> Style {
+        match fate {
+            RecipientFate::Accepted => self.good,
+            RecipientFate::Refused => self.bad,
+            RecipientFate::Deferred => self.warning,
+            RecipientFate::Unknown => self.odd,
+            RecipientFate::NotTried => self.dim,
+        }
+    }
+
+    /// The style of how a sending ended.
+    pub fn mail_outcome(&self, outcome: &MailOutcome) -> Style {
+        match outcome {
+            MailOutcome::Sent => self.good,
+            MailOutcome::PartlySent => self.warning,
+            MailOutcome::Refused | MailOutcome::LoginRefused | MailOutcome::Failed(_) => self.bad,
+            MailOutcome::Unknown => self.odd,
+            MailOutcome::Stopped => self.dim,
+        }
+    }
+
     /// The style of what a connection is doing.
     pub fn phase(&self, phase: Phase) -> Style {
         match phase {
@@ -332,6 +367,57 @@ impl Signs {
             Some(Class::ServerError) => self.0.pick('■', 'X'),
             None => self.0.pick('╳', '-'),
         }
+    }
+
+    /// The sign of the class of an SMTP reply.
+    pub fn reply_class(self, class: ReplyClass) -> char {
+        match class {
+            ReplyClass::Positive => self.0.pick('●', 'o'),
+            ReplyClass::Intermediate => self.0.pick('◆', '>'),
+            ReplyClass::Transient => self.0.pick('▲', '!'),
+            ReplyClass::Permanent => self.0.pick('■', 'X'),
+        }
+    }
+
+    /// The sign of what became of a recipient.
+    pub fn fate(self, fate: RecipientFate) -> char {
+        match fate {
+            RecipientFate::Accepted => self.0.pick('●', 'o'),
+            RecipientFate::Refused => self.0.pick('■', 'X'),
+            RecipientFate::Deferred => self.0.pick('▲', '!'),
+            RecipientFate::Unknown => '?',
+            RecipientFate::NotTried => self.0.pick('○', '-'),
+        }
+    }
+
+    /// The sign of how a sending ended.
+    pub fn mail_outcome(self, outcome: &MailOutcome) -> char {
+        match outcome {
+            MailOutcome::Sent => self.0.pick('●', 'o'),
+            MailOutcome::PartlySent => self.0.pick('◐', 'o'),
+            MailOutcome::Refused | MailOutcome::LoginRefused => self.0.pick('■', 'X'),
+            MailOutcome::Failed(_) => self.0.pick('╳', 'X'),
+            MailOutcome::Unknown => '?',
+            MailOutcome::Stopped => self.0.pick('○', '-'),
+        }
+    }
+
+    /// Who said something: to the server, or from it.
+    pub fn said_by(self, speaker: Speaker) -> char {
+        match speaker {
+            Speaker::Client => self.0.pick('→', '>'),
+            Speaker::Server => self.0.pick('←', '<'),
+        }
+    }
+
+    /// Before what was said inside TLS.
+    pub fn encrypted(self) -> char {
+        self.0.pick('≈', '~')
+    }
+
+    /// The part of a bar that is full, and the rest.
+    pub fn bar(self) -> (char, char) {
+        (self.0.pick('█', '#'), self.0.pick('░', '.'))
     }
 
     /// The sign of what a connection is doing; laid end to end they make a lane.

@@ -4,6 +4,8 @@ mod base64_lines;
 pub mod compose;
 pub mod draft;
 mod header;
+pub mod read;
+pub mod stamp;
 
 use std::path::PathBuf;
 

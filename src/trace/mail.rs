@@ -12,7 +12,7 @@ use crate::proto::smtp::address::{Address, Envelope};
 use crate::proto::smtp::code::{self, Code};
 use crate::proto::smtp::fault::Fault;
 pub use crate::proto::smtp::outcome::{
-    Distrust, Failure, Need, Outcome, Recipient, RecipientFate, TlsFailure, Verdict,
+    Distrust, Failure, Need, Outcome, Recipient, RecipientFate, Summary, TlsFailure, Verdict,
 };
 use crate::proto::smtp::reply::Reply;
 use crate::proto::smtp::server::EndOfData;
@@ -172,20 +172,6 @@ pub struct Decided {
     /// Which of the messages of this sending, from 1.
     pub number: u32,
     pub recipients: Vec<Recipient>,
-}
-
-/// How a sending ended.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Summary {
-    pub outcome: Outcome,
-    /// Where it ended; for a success, the last stage.
-    pub stage: Stage,
-    /// Of the last message.
-    pub recipients: Vec<Recipient>,
-    /// Messages that went out to all, or some, of their recipients.
-    pub sent: u32,
-    /// Messages asked for.
-    pub asked: u32,
 }
 
 /// What a TLS handshake showed.

@@ -50,6 +50,19 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
+/// A number with a comma between each three digits: `1,234`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
 /// How many a second: `0/s`, `0.4/s`, `12/s`, `190k/s`.
 pub fn rate(per_second: f64) -> String {
     match per_second {
@@ -377,6 +390,20 @@ mod tests {
         ];
         for (per_second, expected) in rates {
             assert_eq!(rate(per_second), expected);
+        }
+    }
+
+    #[test]
+    fn digits_stand_in_threes() {
+        let cases = [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (12_345, "12,345"),
+            (1_234_567, "1,234,567"),
+        ];
+        for (number, expected) in cases {
+            assert_eq!(grouped(number), expected);
         }
     }
 

@@ -6,20 +6,30 @@
 //! own comes in as the [`MailModel`](model::MailModel), which is the frozen one while the view stands still.
 
 mod both;
+mod compose;
+mod detail;
 mod dialogue;
 mod faults;
+mod lit;
 mod mailbox;
 mod model;
+mod presets;
+mod send;
+mod step;
+mod strip;
 mod view;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use crossterm::event::KeyEvent;
 use ratatui::layout::{Position, Rect};
 
 pub use self::view::{HELP_SECTIONS, help, render, status_line};
 
 use self::both::{BothPanel, WirePanel};
+use self::compose::{Compose, OwnServer};
+use self::dialogue::panel::DialoguePanel;
 use self::faults::FaultsPanel;
 use self::mailbox::MailboxPanel;
 use self::model::{MailModel, ServerState};
@@ -28,8 +38,9 @@ use crate::dashboard::keys::{Action, Context};
 use crate::dashboard::tabs::panel::steps_on;
 use crate::proto::smtp::fault::Fault;
 use crate::proto::smtp::server::EndOfData;
+use crate::settings::{MailClientSettings, Settings};
 use crate::trace::event::Event;
-use crate::trace::mail::{MailReport, MessageId, Page};
+use crate::trace::mail::{MailReport, MessageId, Page, SendingId};
 use crate::trace::start_error::StartError;
 use crate::words::Words;
 
@@ -37,12 +48,25 @@ use crate::words::Words;
 const BUSY_TICK: Duration = Duration::from_millis(250);
 
 /// What the tab is started with.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct MailSetup {
+    /// What the form begins with.
+    pub client: MailClientSettings,
     /// What was written when the program ran last, as [`Effect::SaveDraft`] had it.
     pub draft: Option<String>,
     pub faults: Vec<Fault>,
     pub end_of_data: EndOfData,
+}
+
+impl Default for MailSetup {
+    fn default() -> Self {
+        Self {
+            client: Settings::default().mail.client,
+            draft: None,
+            faults: Vec::new(),
+            end_of_data: EndOfData::default(),
+        }
+    }
 }
 
 /// What is on screen.
@@ -115,26 +139,33 @@ pub struct MailTab {
     frozen: Option<(Duration, Box<MailModel>)>,
     view: View,
     panel: Panel,
+    compose: Compose,
+    dialogue: DialoguePanel,
     mailbox: MailboxPanel,
     faults: FaultsPanel,
     both: BothPanel,
     wire: WirePanel,
+    next_sending: SendingId,
     /// Where the terminal's cursor belongs, as of the last frame.
     cursor: Option<Position>,
     now: Duration,
 }
 
 impl MailTab {
-    pub fn new(setup: MailSetup, _words: Words) -> Self {
+    pub fn new(setup: MailSetup, words: Words) -> Self {
+        let compose = Compose::new(&setup.client, setup.draft.as_deref(), words);
         Self {
             live: MailModel::new(setup.faults, setup.end_of_data),
             frozen: None,
             view: View::Sending,
             panel: Panel::Form,
+            compose,
+            dialogue: DialoguePanel::default(),
             mailbox: MailboxPanel::default(),
             faults: FaultsPanel::default(),
             both: BothPanel::default(),
             wire: WirePanel::default(),
+            next_sending: 1,
             cursor: None,
             now: Duration::ZERO,
         }
@@ -156,6 +187,19 @@ impl MailTab {
             }
         }
         self.live.left_out += left_out;
+        if let ServerState::Listening {
+            address,
+            tls_address,
+            certificate,
+            ..
+        } = &self.live.server
+        {
+            self.compose.set_own_server(OwnServer {
+                address: *address,
+                tls_address: *tls_address,
+                certificate: certificate.clone(),
+            });
+        }
         Vec::new()
     }
 
@@ -178,22 +222,32 @@ impl MailTab {
         self.mailbox.set_message(id, stored);
     }
 
-    pub fn completed(&mut self, _text: &str, _paths: Vec<String>) {}
+    pub fn completed(&mut self, text: &str, paths: Vec<String>) {
+        self.compose.completed(text, paths);
+    }
 
     /// When the screen wants to be drawn again though nothing was reported.
     pub fn next_tick(&self, now: Duration, in_front: bool) -> Option<Duration> {
-        (in_front && self.live.is_busy()).then_some(now + BUSY_TICK)
+        let counting = (in_front && self.live.counts_down()).then_some(now + BUSY_TICK);
+        let hiding = self.dialogue.hides_at(now).filter(|_| in_front);
+        [counting, hiding, self.compose.keep_at()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// A moment has come that was asked for.
     pub fn tick(&mut self, now: Duration) -> Vec<Effect> {
         self.now = now;
-        Vec::new()
+        match self.compose.keep_at() {
+            Some(at) if at <= now => self.compose.keep(),
+            _ => Vec::new(),
+        }
     }
 
     /// Keeps what was written, if it has changed since it was kept last.
     pub fn save_draft(&mut self) -> Vec<Effect> {
-        Vec::new()
+        self.compose.keep()
     }
 
     /// Freezes the view as it is, or lets it go on.
@@ -211,25 +265,47 @@ impl MailTab {
         self.frozen.as_ref().map_or(self.now, |(since, _)| *since)
     }
 
+    /// Changes the live model and the frozen one alike.
+    fn change_models(&mut self, change: impl Fn(&mut MailModel)) {
+        change(&mut self.live);
+        if let Some((_, model)) = &mut self.frozen {
+            change(model);
+        }
+    }
+
     /// The contexts whose keys apply now.
     pub fn contexts(&self, contexts: &mut Vec<Context>) {
+        if self.dialogue.detail.is_some() {
+            contexts.extend([Context::Open, Context::MailDetail]);
+            return;
+        }
+        if self.panel == Panel::Form && self.compose.typed {
+            contexts.extend([Context::MailForm, Context::Open]);
+            return;
+        }
         if self.live.has_failed() {
             contexts.push(Context::Failed);
         }
         match self.panel {
-            Panel::Form | Panel::Dialogue => {}
+            Panel::Form => contexts.push(Context::MailCompose),
+            Panel::Dialogue => self.dialogue.contexts(self.shown(), contexts),
             Panel::Mailbox => self.mailbox.contexts(contexts),
             Panel::Faults => self.faults.contexts(contexts),
             Panel::Both => self.both.contexts(contexts),
             Panel::Wire => self.wire.contexts(contexts),
         }
-        contexts.push(Context::MailTab);
+        let covered = [Context::MailHeld, Context::MailMessage];
+        if !contexts.iter().any(|context| covered.contains(context)) {
+            contexts.push(Context::MailTab);
+        }
     }
 
     /// Closes what is open in this tab, the innermost first; `false` when nothing was.
     pub fn close(&mut self) -> bool {
+        let model = self.frozen.as_ref().map_or(&self.live, |(_, model)| model);
         match self.panel {
-            Panel::Form | Panel::Dialogue => false,
+            Panel::Form => self.compose.leave(),
+            Panel::Dialogue => self.dialogue.close(model),
             Panel::Mailbox => self.mailbox.close(),
             Panel::Faults => self.faults.close(),
             Panel::Both => self.both.close(),
@@ -246,11 +322,44 @@ impl MailTab {
     ) -> (Vec<Effect>, Option<(Purpose, String)>) {
         self.now = now;
         let (effects, question) = match action {
-            Action::NextPanel => self.focus(1),
-            Action::PreviousPanel => self.focus(self.view.panels().len() - 1),
-            Action::NextView => self.next_view(),
-            Action::Retry if self.live.has_failed() => self.restart(false),
-            Action::FreePort if self.live.has_failed() => self.restart(true),
+            _ if self.dialogue.detail.is_some() => (self.act_in_dialogue(action), None),
+            Action::NextPanel | Action::PreviousPanel
+                if self.panel == Panel::Form && self.compose.typed =>
+            {
+                (self.compose.travel(action == Action::NextPanel, now), None)
+            }
+            Action::NextPanel => (self.focus(1), None),
+            Action::PreviousPanel => (self.focus(self.view.panels().len() - 1), None),
+            Action::NextView => (self.next_view(), None),
+            Action::EditForm => (self.edit_form(), None),
+            Action::NextFormPage => {
+                self.compose.turn_page();
+                (Vec::new(), None)
+            }
+            Action::NextPreset => {
+                self.show(Panel::Form);
+                self.compose.next_preset(now);
+                (Vec::new(), None)
+            }
+            Action::Send => (self.send(), None),
+            Action::Reveal => {
+                self.dialogue.reveal(now);
+                (Vec::new(), None)
+            }
+            Action::SendRaw if self.is_going_on() => {
+                (Vec::new(), Some((Question::RawLine, String::new())))
+            }
+            Action::SendHeld
+            | Action::EditHeld
+            | Action::ToggleStepping
+            | Action::RetryNow
+            | Action::QuitPolitely
+            | Action::DropConnection => (self.order(action), None),
+            Action::PreviousSending | Action::NextSending => (self.turn_to(action), None),
+            Action::SaveTranscript => (self.save_transcript(), None),
+            Action::Copy if self.view == View::Sending => (self.copy_transcript(), None),
+            Action::Retry if self.live.has_failed() => (self.restart(false), None),
+            Action::FreePort if self.live.has_failed() => (self.restart(true), None),
             _ => self.act_in_panel(action, words),
         };
         let prompt = question.map(|(question, text)| (Purpose::Mail(question), text));
@@ -260,7 +369,8 @@ impl MailTab {
     fn act_in_panel(&mut self, action: Action, words: Words) -> Acted {
         let model = self.frozen.as_ref().map_or(&self.live, |(_, model)| model);
         match self.panel {
-            Panel::Form | Panel::Dialogue => (Vec::new(), None),
+            Panel::Form => (Vec::new(), None),
+            Panel::Dialogue => (self.act_in_dialogue(action), None),
             Panel::Mailbox => self.mailbox.act(action, model, words),
             Panel::Faults => self.faults.act(action, model, words),
             Panel::Both => self.both.act(action, model, words),
@@ -268,20 +378,42 @@ impl MailTab {
         }
     }
 
-    fn focus(&mut self, steps: usize) -> Acted {
-        self.panel = steps_on(self.view.panels(), self.panel, steps);
-        (Vec::new(), None)
+    fn act_in_dialogue(&mut self, action: Action) -> Vec<Effect> {
+        if action == Action::Reveal {
+            self.dialogue.reveal(self.now);
+            return Vec::new();
+        }
+        let model = self.frozen.as_ref().map_or(&self.live, |(_, model)| model);
+        self.dialogue.act(action, model);
+        Vec::new()
     }
 
-    fn next_view(&mut self) -> Acted {
+    fn focus(&mut self, steps: usize) -> Vec<Effect> {
+        self.panel = steps_on(self.view.panels(), self.panel, steps);
+        Vec::new()
+    }
+
+    fn next_view(&mut self) -> Vec<Effect> {
         self.view = steps_on(&View::ALL, self.view, 1);
         self.panel = self.view.panels()[0];
-        (Vec::new(), None)
+        Vec::new()
     }
 
-    fn restart(&mut self, any_port: bool) -> Acted {
+    /// Brings a panel of the first view to the front.
+    fn show(&mut self, panel: Panel) {
+        self.view = View::Sending;
+        self.panel = panel;
+    }
+
+    fn edit_form(&mut self) -> Vec<Effect> {
+        self.show(Panel::Form);
+        self.compose.typed = true;
+        Vec::new()
+    }
+
+    fn restart(&mut self, any_port: bool) -> Vec<Effect> {
         self.live.server = ServerState::Starting;
-        (vec![Effect::StartMail { any_port }], None)
+        vec![Effect::StartMail { any_port }]
     }
 
     /// Takes over what was typed into a prompt, or says what was wrong with it.
@@ -292,31 +424,65 @@ impl MailTab {
         words: Words,
     ) -> Result<Vec<Effect>, String> {
         match question {
-            Question::RawLine => Ok(Vec::new()),
+            Question::RawLine => Ok(self.send_raw(text)),
             Question::Search => Ok(self.mailbox.search(text)),
             Question::Fault => self.faults.add(text, &self.live, words),
         }
     }
 
-    /// A key that has no row in the table.
-    pub fn type_key(&mut self, _key: &crossterm::event::KeyEvent, now: Duration) -> Vec<Effect> {
+    /// A key that has no row in the table: typed into the form, or into the held command.
+    pub fn type_key(&mut self, key: &KeyEvent, now: Duration) -> Vec<Effect> {
         self.now = now;
+        match self.typed_into() {
+            Some(Panel::Form) => return self.compose.type_key(key, now),
+            Some(Panel::Dialogue) => self.dialogue.held.type_key(key),
+            _ => {}
+        }
         Vec::new()
     }
 
-    pub fn paste(&mut self, _text: &str, now: Duration) -> Vec<Effect> {
+    pub fn paste(&mut self, text: &str, now: Duration) -> Vec<Effect> {
         self.now = now;
+        match self.typed_into() {
+            Some(Panel::Form) => return self.compose.paste(text, now),
+            Some(Panel::Dialogue) => self.dialogue.held.paste(text),
+            _ => {}
+        }
         Vec::new()
+    }
+
+    /// The panel that keys are typed into.
+    fn typed_into(&mut self) -> Option<Panel> {
+        if self.dialogue.detail.is_some() {
+            return None;
+        }
+        match self.panel {
+            Panel::Form => self.compose.typed.then_some(Panel::Form),
+            Panel::Dialogue => {
+                let dialogue = self.live.front()?;
+                let held = dialogue.held()?;
+                self.dialogue.held.settle(dialogue.times_held, &held.line);
+                self.dialogue
+                    .held
+                    .is_typed_into()
+                    .then_some(Panel::Dialogue)
+            }
+            _ => None,
+        }
     }
 
     /// A click focuses the panel under it, and selects what is there.
     pub fn click(&mut self, body: Rect, zoomed: bool, column: u16, row: u16) -> Vec<Effect> {
-        let Some((panel, _)) = view::panel_at(body, zoomed, self, column, row) else {
+        if self.dialogue.detail.is_some() {
+            return Vec::new();
+        }
+        let Some(panel) = view::panel_at(body, zoomed, self, column, row) else {
             return Vec::new();
         };
         self.panel = panel;
         match panel {
-            Panel::Form | Panel::Dialogue => {}
+            Panel::Form => return self.compose.click(column, row, self.now),
+            Panel::Dialogue => self.dialogue.click(column, row),
             Panel::Mailbox => self.mailbox.click(column, row),
             Panel::Faults => self.faults.click(column, row),
             Panel::Both => self.both.click(column, row),

@@ -252,4 +252,4 @@ fn boundary(id: &str, text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

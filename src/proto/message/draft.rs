@@ -55,7 +55,7 @@ pub enum Field {
     Attachment(usize),
 }
 
-/// What is wrong with a field. `words::phrases::field_error` makes the sentence that says what would be right.
+/// What is wrong with a field. `words::draft::field_error` makes the sentence that says what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FieldError {
     /// From is empty.

@@ -20,7 +20,7 @@ pub struct Verdict {
     pub stage: Stage,
     pub code: Code,
     pub enhanced: Option<Enhanced>,
-    /// The reply's lines, escaped and joined by a space.
+    /// The reply's lines, joined by a space. The client escapes them before it tells.
     pub text: String,
 }
 
@@ -36,6 +36,20 @@ pub enum RecipientFate {
     Unknown,
     /// It did not come to that.
     NotTried,
+}
+
+/// How a sending ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    pub outcome: Outcome,
+    /// Where it ended; for a success, the last stage.
+    pub stage: Stage,
+    /// Of the last message.
+    pub recipients: Vec<Recipient>,
+    /// Messages that went out to all, or some, of their recipients.
+    pub sent: u32,
+    /// Messages asked for.
+    pub asked: u32,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -146,6 +146,17 @@ impl Exchange {
         self.mechanism
     }
 
+    /// From the start, with the same credentials and another mechanism.
+    #[must_use]
+    pub fn by(self, mechanism: Mechanism) -> Self {
+        Self {
+            mechanism,
+            turn: 0,
+            initial: false,
+            ..self
+        }
+    }
+
     /// The AUTH command, with the initial response where the mechanism has one and it fits.
     pub fn command(&mut self) -> Line {
         let command = format!("AUTH {}", self.mechanism.keyword());

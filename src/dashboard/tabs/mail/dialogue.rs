@@ -1,10 +1,15 @@
 //! One sending as it went: every command and reply in order, what the wire showed of it, what it waits for now, and how it ended.
 
+mod encoded;
+pub mod lines;
+pub mod panel;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::dashboard::tabs::panel::push_bounded;
+use crate::proto::message::Outline;
 use crate::proto::smtp::address::Address;
 use crate::proto::smtp::plan::Plan;
 use crate::proto::smtp::stage::Stage;
@@ -27,17 +32,20 @@ pub struct Entry {
     pub event: SendingEvent,
 }
 
+/// A part of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub entry: u64,
+    pub part: usize,
+}
+
 /// What a sending is doing.
 #[derive(Debug, Clone, Default)]
 pub enum Now {
     #[default]
     Working,
     /// A reply is awaited, until then at the latest.
-    Awaiting {
-        stage: Stage,
-        since: Duration,
-        until: Duration,
-    },
+    Awaiting { stage: Stage, until: Duration },
     /// This command waits for a person.
     Held(Held),
     /// Another try is made then.
@@ -67,7 +75,7 @@ pub struct Progress {
 #[derive(Debug, Clone)]
 pub struct Dialogue {
     pub id: SendingId,
-    /// What it was asked to do. Its password is not kept.
+    /// What it was asked to do, without the password and the text of the message.
     pub plan: Plan,
     /// The oldest first.
     entries: VecDeque<Entry>,
@@ -85,6 +93,8 @@ pub struct Dialogue {
     /// Our end and the server's, of the last connection.
     pub ends: Option<(SocketAddr, SocketAddr)>,
     pub now: Now,
+    /// Commands that have been held so far.
+    pub times_held: u64,
     pub progress: Option<Progress>,
     /// Of the last handshake.
     pub tls: Option<Box<TlsCard>>,
@@ -92,10 +102,18 @@ pub struct Dialogue {
 }
 
 impl Dialogue {
-    pub fn new(id: SendingId, plan: Plan) -> Self {
+    pub fn new(id: SendingId, plan: &Plan) -> Self {
+        let message = Outline {
+            body: String::new(),
+            ..plan.message.clone()
+        };
         Self {
             id,
-            plan,
+            plan: Plan {
+                login: None,
+                message,
+                ..plan.clone()
+            },
             entries: VecDeque::new(),
             next_entry: 0,
             lines: 0,
@@ -106,6 +124,7 @@ impl Dialogue {
             began: None,
             ends: None,
             now: Now::Working,
+            times_held: 0,
             progress: None,
             tls: None,
             summary: None,
@@ -116,6 +135,19 @@ impl Dialogue {
         self.summary.is_none()
     }
 
+    /// The command that was held has been let go.
+    pub fn let_go(&mut self) {
+        if let Now::Held(_) = self.now {
+            self.now = Now::Working;
+        }
+    }
+
+    /// Whether time is shown running.
+    pub fn counts_down(&self) -> bool {
+        let waits = matches!(self.now, Now::Awaiting { .. } | Now::Retrying { .. });
+        self.is_going_on() && (waits || self.progress.is_some())
+    }
+
     /// The oldest first.
     pub fn entries(&self) -> &VecDeque<Entry> {
         &self.entries
@@ -123,14 +155,9 @@ impl Dialogue {
 
     /// The entry of that number, unless it is no longer kept.
     pub fn entry(&self, id: u64) -> Option<&Entry> {
-        self.entries.get(self.place(id)?)
-    }
-
-    /// Where the entry of that number stands among those that are kept.
-    pub fn place(&self, id: u64) -> Option<usize> {
         let first = self.entries.front()?.id;
         let place = usize::try_from(id.checked_sub(first)?).ok()?;
-        (place < self.entries.len()).then_some(place)
+        self.entries.get(place)
     }
 
     /// The command that waits for a person.
@@ -139,6 +166,55 @@ impl Dialogue {
             Now::Held(held) => Some(held),
             _ => None,
         }
+    }
+
+    /// Whether a message was decided, so that its recipients are listed there.
+    pub fn has_decision(&self) -> bool {
+        let mut entries = self.entries.iter();
+        entries.any(|entry| matches!(entry.event, SendingEvent::Decided(_)))
+    }
+
+    /// The first part that is kept.
+    pub fn first(&self) -> Option<Place> {
+        Some(Place {
+            entry: self.entries.front()?.id,
+            part: 0,
+        })
+    }
+
+    pub fn last(&self) -> Option<Place> {
+        let last = self.entries.back()?;
+        Some(Place {
+            entry: last.id,
+            part: lines::parts(&last.event) - 1,
+        })
+    }
+
+    /// The part behind this one.
+    pub fn after(&self, place: Place) -> Option<Place> {
+        let entry = self.entry(place.entry)?;
+        if place.part + 1 < lines::parts(&entry.event) {
+            return Some(Place {
+                part: place.part + 1,
+                ..place
+            });
+        }
+        self.entry(place.entry + 1).map(|next| Place {
+            entry: next.id,
+            part: 0,
+        })
+    }
+
+    /// The part before this one.
+    pub fn before(&self, place: Place) -> Option<Place> {
+        if let Some(part) = place.part.checked_sub(1) {
+            return Some(Place { part, ..place });
+        }
+        let before = self.entry(place.entry.checked_sub(1)?)?;
+        Some(Place {
+            entry: before.id,
+            part: lines::parts(&before.event) - 1,
+        })
     }
 
     pub fn take(&mut self, event: SendingEvent) {
@@ -150,12 +226,8 @@ impl Dialogue {
                 push_bounded(&mut self.ciphers, cipher, CIPHERS);
                 return;
             }
-            SendingEvent::Awaiting { at, stage, until } => {
-                self.now = Now::Awaiting {
-                    stage,
-                    since: at,
-                    until,
-                };
+            SendingEvent::Awaiting { stage, until, .. } => {
+                self.now = Now::Awaiting { stage, until };
                 return;
             }
             SendingEvent::Held {
@@ -164,6 +236,7 @@ impl Dialogue {
                 expected,
                 ..
             } => {
+                self.times_held += 1;
                 self.now = Now::Held(Held {
                     stage,
                     line,

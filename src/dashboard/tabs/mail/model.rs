@@ -110,15 +110,30 @@ impl MailModel {
         }
     }
 
+    /// Another sending begins, and is in front.
+    pub fn begin(&mut self, dialogue: Dialogue) {
+        push_bounded(&mut self.sendings, dialogue, SENDINGS);
+        self.back = 0;
+    }
+
+    /// The command that was held has been let go.
+    pub fn let_go(&mut self) {
+        if let Some(place) = self.sendings.len().checked_sub(self.back + 1)
+            && let Some(front) = self.sendings.get_mut(place)
+        {
+            front.let_go();
+        }
+    }
+
     /// The sending in front.
     pub fn front(&self) -> Option<&Dialogue> {
         let place = self.sendings.len().checked_sub(self.back + 1)?;
         self.sendings.get(place)
     }
 
-    /// Whether something is being sent or waited for.
-    pub fn is_busy(&self) -> bool {
-        self.sendings.iter().any(Dialogue::is_going_on)
+    /// Whether time is shown running: a wait, or a message on its way.
+    pub fn counts_down(&self) -> bool {
+        self.sendings.iter().any(Dialogue::counts_down)
     }
 
     pub fn has_failed(&self) -> bool {

@@ -6,10 +6,10 @@ use ratatui::layout::{Layout, Rect};
 use ratatui::text::{Line, Span};
 
 use super::model::ServerState;
-use super::{MailTab, Panel, View};
+use super::{MailTab, Panel, View, lit, strip};
 use crate::dashboard::app::{App, Look};
 use crate::dashboard::keys::Context;
-use crate::dashboard::tabs::panel::{Scene, Title, frame};
+use crate::dashboard::tabs::panel::Scene;
 use crate::proto::smtp::server::EndOfData;
 
 /// The sections of keys on the help page of this tab.
@@ -31,7 +31,7 @@ pub const HELP_SECTIONS: &[(Context, &str)] = &[
 const WIDE: u16 = 100;
 /// Rows of the strip with the lab's server, and from which height on it is there.
 const STRIP_ROWS: u16 = 5;
-const STRIP_FROM: u16 = 20;
+const STRIP_FROM: u16 = 26;
 
 /// The panels that are seen, with their places, and where the strip is.
 fn places(tab: &MailTab, body: Rect, zoomed: bool) -> (Vec<(Panel, Rect)>, Option<Rect>) {
@@ -70,18 +70,13 @@ fn places(tab: &MailTab, body: Rect, zoomed: bool) -> (Vec<(Panel, Rect)>, Optio
     }
 }
 
-/// The panel under a place on the screen, with its place.
-pub fn panel_at(
-    body: Rect,
-    zoomed: bool,
-    tab: &MailTab,
-    column: u16,
-    row: u16,
-) -> Option<(Panel, Rect)> {
+/// The panel under a place on the screen.
+pub fn panel_at(body: Rect, zoomed: bool, tab: &MailTab, column: u16, row: u16) -> Option<Panel> {
     places(tab, body, zoomed)
         .0
         .into_iter()
         .find(|(_, area)| area.contains((column, row).into()))
+        .map(|(panel, _)| panel)
 }
 
 /// Draws the tab.
@@ -94,31 +89,47 @@ pub fn render(app: &mut App, look: &Look, body: Rect, buffer: &mut Buffer) {
         now: tab.view_time(),
         zoomed: app.zoomed,
     };
-    tab.cursor = None;
     let (panels, strip) = places(tab, body, app.zoomed);
     let model = tab.frozen.as_ref().map_or(&tab.live, |(_, model)| model);
+    let revealed = tab.dialogue.is_revealed(scene.now);
+    tab.compose.reveal(revealed);
+    tab.compose.light(lit::field(&tab.dialogue, model));
+    let failed = model.front().and_then(|front| front.summary.as_deref());
+    tab.cursor = None;
     for (panel, area) in panels {
         let focused = tab.panel == panel;
-        match panel {
-            Panel::Form => {
-                let title = Title::new(look, look.words.t("panel.compose").into_owned(), focused);
-                frame(title, focused, &scene, area, buffer);
+        let cursor = match panel {
+            Panel::Form => tab.compose.draw(failed, focused, &scene, area, buffer),
+            Panel::Dialogue => tab.dialogue.draw(model, focused, &scene, area, buffer),
+            Panel::Mailbox => {
+                tab.mailbox.draw(model, focused, &scene, area, buffer);
+                None
             }
-            Panel::Dialogue => {
-                let title = Title::new(look, look.words.t("panel.dialogue").into_owned(), focused);
-                frame(title, focused, &scene, area, buffer);
+            Panel::Faults => {
+                tab.faults.draw(model, focused, &scene, area, buffer);
+                None
             }
-            Panel::Mailbox => tab.mailbox.draw(model, focused, &scene, area, buffer),
-            Panel::Faults => tab.faults.draw(model, focused, &scene, area, buffer),
-            Panel::Both => tab.both.draw(model, focused, &scene, area, buffer),
-            Panel::Wire => tab.wire.draw(model, focused, &scene, area, buffer),
-        }
+            Panel::Both => {
+                tab.both.draw(model, focused, &scene, area, buffer);
+                None
+            }
+            Panel::Wire => {
+                tab.wire.draw(model, focused, &scene, area, buffer);
+                None
+            }
+        };
+        tab.cursor = tab.cursor.or(cursor);
     }
-    if let Some(strip) = strip {
-        let title = Title::new(look, look.words.t("panel.lab").into_owned(), false);
-        frame(title, false, &scene, strip, buffer);
+    if let Some(area) = strip {
+        strip::draw(model, &scene, area, buffer);
     }
-    tab.mailbox.draw_over(&scene, body, buffer);
+    if let (Some(detail), Some(dialogue)) = (&mut tab.dialogue.detail, model.front()) {
+        detail.draw(dialogue, revealed, &scene, body, buffer);
+        tab.cursor = None;
+    }
+    if tab.view == View::Lab {
+        tab.mailbox.draw_over(&scene, body, buffer);
+    }
 }
 
 /// What is running where, for the bar at the top.

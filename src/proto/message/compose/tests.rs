@@ -3,12 +3,12 @@ use proptest::prelude::*;
 use super::*;
 use crate::proto::message::draft::Draft;
 
-pub(in crate::proto::message) fn date() -> DateTime<FixedOffset> {
+pub fn date() -> DateTime<FixedOffset> {
     DateTime::parse_from_rfc3339("2026-11-22T13:47:05+08:00").unwrap()
 }
 
 /// The bytes of a message with these files.
-pub(in crate::proto::message) fn wire(draft: &Draft, files: &[(&str, &[u8])]) -> Vec<u8> {
+pub fn wire(draft: &Draft, files: &[(&str, &[u8])]) -> Vec<u8> {
     wire_as(draft, files, Addresses::Ascii)
 }
 

@@ -1,0 +1,1590 @@
+use std::net::Ipv4Addr;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::proto::message::{Mailbox, Outline};
+use crate::proto::secret::{MASK, Secret};
+use crate::proto::smtp::plan::{Login as Credentials, Pace, Password, Plan, Trust};
+use crate::proto::smtp::reply::{Limits, ReplyParser};
+use crate::proto::smtp::sasl::Mechanism;
+
+const EHLO: &str = "250 lab";
+
+fn address(text: &str) -> Address {
+    Address::parse(text).unwrap()
+}
+
+fn mailbox(text: &str) -> Mailbox {
+    Mailbox {
+        name: None,
+        address: address(text),
+    }
+}
+
+fn plan(to: &[&str]) -> Plan {
+    Plan {
+        host: "lab".to_owned(),
+        port: 25,
+        security: Security::None,
+        login: None,
+        helo: Some("me".to_owned()),
+        message: Outline {
+            from: mailbox("a@lab"),
+            to: to.iter().map(|to| mailbox(to)).collect(),
+            cc: Vec::new(),
+            bcc: Vec::new(),
+            subject: String::new(),
+            body: String::new(),
+            attachments: Vec::new(),
+        },
+        count: 1,
+        pipelining: false,
+        chunking: false,
+        quit_after: None,
+        time_scale: 1.0,
+        trust: Trust::default(),
+        retry: Retry::Never,
+        pace: Pace::Run,
+    }
+}
+
+fn login(mechanism: Mechanism) -> Option<Credentials> {
+    Some(Credentials {
+        mechanism,
+        user: "tim".to_owned(),
+        password: Password::Variable(String::new()),
+    })
+}
+
+fn client(plan: &Plan) -> Client {
+    Client::new(Job::new(plan, Some(&Secret::from("secret"))).unwrap())
+}
+
+fn reply(text: &str) -> Reply {
+    let mut parser = ReplyParser::new(Limits::default());
+    for line in text.lines() {
+        parser.push(line.as_bytes());
+        parser.push(b"\r\n");
+    }
+    parser.next_reply().unwrap().unwrap()
+}
+
+/// What a scripted server does when a command has come.
+enum Turn<'a> {
+    Say(&'a str),
+    /// Says this, and closes.
+    SayAndClose(&'a str),
+    Close,
+}
+
+/// A driver without sockets: plays a server's part against a client, and notes what is said. `C` is said by the client, `S` by the server, `=` is
+/// what the client decided; a group of commands stands in one line.
+struct Play {
+    client: Client,
+    seen: Vec<String>,
+    measure: Measure,
+    /// Commands the server has not answered yet.
+    open: VecDeque<String>,
+    group: Vec<String>,
+}
+
+impl Play {
+    fn new(plan: &Plan) -> Self {
+        Self {
+            client: client(plan),
+            seen: Vec::new(),
+            measure: Measure {
+                bytes: 100,
+                eight_bit: false,
+            },
+            open: VecDeque::new(),
+            group: Vec::new(),
+        }
+    }
+
+    fn say(&mut self, line: &str) {
+        self.open.push_back(line.to_owned());
+        self.group.push(line.to_owned());
+    }
+
+    fn flush(&mut self) {
+        if !self.group.is_empty() {
+            self.seen.push(format!("C {}", self.group.join(" | ")));
+            self.group.clear();
+        }
+    }
+
+    /// One connection, to its end.
+    fn connect<'a>(&mut self, mut server: impl FnMut(&str) -> Turn<'a>) {
+        self.client.begin(Ipv4Addr::LOCALHOST.into());
+        self.open.clear();
+        self.open.push_back("(banner)".to_owned());
+        for _ in 0..10_000 {
+            match self.client.step() {
+                Step::Await(_) => {
+                    self.flush();
+                    let command = self.open.pop_front().expect("something was said");
+                    match server(&command) {
+                        Turn::Say(text) => self.hear(text),
+                        Turn::SayAndClose(text) => {
+                            self.hear(text);
+                            self.client.fail(Failure::Lost(String::new()));
+                        }
+                        Turn::Close => self.client.fail(Failure::Lost(String::new())),
+                    }
+                }
+                Step::Send { line, .. } => {
+                    self.client.go();
+                    self.say(std::str::from_utf8(&line.shown).unwrap());
+                }
+                Step::Content => {
+                    self.client.go();
+                    self.say("(message)");
+                    self.client.content_sent();
+                }
+                Step::Chunk { line, from, bytes } => {
+                    self.client.go();
+                    let line = std::str::from_utf8(&line.shown).unwrap().to_owned();
+                    self.say(&line);
+                    self.group.push(format!("({from}+{bytes})"));
+                    self.client.content_sent();
+                }
+                Step::Handshake => {
+                    self.flush();
+                    self.seen.push("= TLS".to_owned());
+                    self.client.secured();
+                }
+                Step::Compose { utf8, .. } => {
+                    if utf8 {
+                        self.seen.push("= UTF-8".to_owned());
+                    }
+                    self.client.composed(self.measure);
+                }
+                Step::Decided { number, recipients } => {
+                    let told: Vec<String> = recipients.iter().map(told).collect();
+                    self.seen.push(format!("= {number}: {}", told.join(", ")));
+                }
+                Step::Close => {
+                    self.flush();
+                    return;
+                }
+            }
+        }
+        panic!("the session does not end: {:#?}", self.seen);
+    }
+
+    fn hear(&mut self, text: &str) {
+        self.client.reply(&mut reply(text));
+    }
+}
+
+fn told(recipient: &Recipient) -> String {
+    let code = recipient
+        .reply
+        .as_ref()
+        .map_or(String::new(), |verdict| format!(" {}", verdict.code));
+    format!("{} {:?}{code}", recipient.address.local(), recipient.fate)
+}
+
+/// Answers by the first rule whose text the command begins with, in its turn: rules with the same text answer one after the other, the last of them
+/// for good. Without a rule the answer is the expected one.
+fn by_rules<'a>(rules: &'a [(&'a str, &'a str)]) -> impl FnMut(&str) -> Turn<'a> {
+    let mut used = vec![false; rules.len()];
+    move |command| {
+        let fits = |at: &usize| command.starts_with(rules[*at].0);
+        let all: Vec<usize> = (0..rules.len()).filter(fits).collect();
+        let next = all.iter().find(|at| !used[**at]).or(all.last());
+        if let Some(&at) = next {
+            used[at] = true;
+            return match rules[at].1.strip_suffix('!') {
+                Some("") => Turn::Close,
+                Some(text) => Turn::SayAndClose(text),
+                None => Turn::Say(rules[at].1),
+            };
+        }
+        Turn::Say(match command.split(' ').next().unwrap_or_default() {
+            "(banner)" | "STARTTLS" => "220 lab",
+            "EHLO" => EHLO,
+            "DATA" => "354 go on",
+            "QUIT" => "221 bye",
+            _ => "250 ok",
+        })
+    }
+}
+
+/// What was said, and how it ended.
+fn play(plan: &Plan, rules: &[(&str, &str)]) -> (Vec<String>, Summary) {
+    let mut stage = Play::new(plan);
+    stage.connect(by_rules(rules));
+    (stage.seen, stage.client.summary())
+}
+
+fn fates(summary: &Summary) -> Vec<RecipientFate> {
+    summary.recipients.iter().map(|r| r.fate).collect()
+}
+
+/// The client's lines after EHLO.
+fn said(seen: &[String]) -> Vec<&str> {
+    let lines = seen.iter().filter_map(|line| line.strip_prefix("C "));
+    lines.skip_while(|line| line.starts_with("EHLO")).collect()
+}
+
+#[test]
+fn a_message_goes_out_to_two() {
+    let (seen, summary) = play(&plan(&["b@lab", "c@lab"]), &[]);
+    assert_eq!(
+        seen,
+        [
+            "C EHLO me",
+            "C MAIL FROM:<a@lab>",
+            "C RCPT TO:<b@lab>",
+            "C RCPT TO:<c@lab>",
+            "C DATA",
+            "C (message)",
+            "= 1: b Accepted 250, c Accepted 250",
+            "C QUIT",
+        ]
+    );
+    assert_eq!(summary.outcome, Outcome::Sent);
+    assert_eq!(
+        (summary.stage, summary.sent, summary.asked),
+        (Stage::Quit, 1, 1)
+    );
+}
+
+#[test]
+fn each_refusal_of_each_stage_ends_as_it_should() {
+    use RecipientFate::{Accepted, Deferred, NotTried, Refused, Unknown};
+    let quits = |mut lines: Vec<&'static str>| {
+        lines.push("QUIT");
+        lines
+    };
+    let mail = "MAIL FROM:<a@lab>";
+    let (b, c) = ("RCPT TO:<b@lab>", "RCPT TO:<c@lab>");
+    let to_data = vec![mail, b, c, "DATA"];
+    let to_dot = vec![mail, b, c, "DATA", "(message)"];
+    let with = |lines: &[&'static str], more: &[&'static str]| [lines, more].concat();
+    type Row<'a> = (
+        &'a str,
+        &'a str,
+        Vec<&'static str>,
+        Outcome,
+        Stage,
+        [RecipientFate; 2],
+    );
+    let lost = || Outcome::Failed(Failure::Lost(String::new()));
+    let table: Vec<Row> = vec![
+        // 2a, row 25; RFC 5321 §3.1.
+        (
+            "(banner)",
+            "554 no",
+            vec!["QUIT"],
+            Outcome::Refused,
+            Stage::Banner,
+            [Refused; 2],
+        ),
+        (
+            "(banner)",
+            "521 no",
+            vec!["QUIT"],
+            Outcome::Refused,
+            Stage::Banner,
+            [Refused; 2],
+        ),
+        (
+            "(banner)",
+            "450 later",
+            vec!["QUIT"],
+            Outcome::Refused,
+            Stage::Banner,
+            [Deferred; 2],
+        ),
+        (
+            "(banner)",
+            "354 what",
+            vec!["QUIT"],
+            Outcome::Refused,
+            Stage::Banner,
+            [Refused; 2],
+        ),
+        (
+            "(banner)",
+            "421 later!",
+            vec![],
+            Outcome::Refused,
+            Stage::Banner,
+            [Deferred; 2],
+        ),
+        (
+            "(banner)",
+            "!",
+            vec![],
+            lost(),
+            Stage::Banner,
+            [NotTried; 2],
+        ),
+        // Row 5: HELO, but never on 421.
+        (
+            "EHLO",
+            "502 what",
+            quits(with(&["HELO me"], &to_dot)),
+            Outcome::Sent,
+            Stage::Quit,
+            [Accepted; 2],
+        ),
+        (
+            "EHLO",
+            "500 what",
+            quits(with(&["HELO me"], &to_dot)),
+            Outcome::Sent,
+            Stage::Quit,
+            [Accepted; 2],
+        ),
+        (
+            "EHLO",
+            "504 what",
+            quits(with(&["HELO me"], &to_dot)),
+            Outcome::Sent,
+            Stage::Quit,
+            [Accepted; 2],
+        ),
+        (
+            "EHLO",
+            "550 what",
+            quits(with(&["HELO me"], &to_dot)),
+            Outcome::Sent,
+            Stage::Quit,
+            [Accepted; 2],
+        ),
+        (
+            "EHLO",
+            "421 later!",
+            vec![],
+            Outcome::Refused,
+            Stage::Ehlo,
+            [Deferred; 2],
+        ),
+        (
+            "EHLO",
+            "554 no",
+            vec!["QUIT"],
+            Outcome::Refused,
+            Stage::Ehlo,
+            [Refused; 2],
+        ),
+        (
+            "EHLO",
+            "451 later",
+            vec!["QUIT"],
+            Outcome::Refused,
+            Stage::Ehlo,
+            [Deferred; 2],
+        ),
+        ("EHLO", "!", vec![], lost(), Stage::Ehlo, [NotTried; 2]),
+        // Row 16 and 17.
+        (
+            "MAIL",
+            "421 later!",
+            vec![mail],
+            Outcome::Refused,
+            Stage::Mail,
+            [Deferred; 2],
+        ),
+        (
+            "MAIL",
+            "299 fine",
+            quits(to_dot.clone()),
+            Outcome::Sent,
+            Stage::Quit,
+            [Accepted; 2],
+        ),
+        (
+            "MAIL",
+            "451 later",
+            vec![mail, "QUIT"],
+            Outcome::Refused,
+            Stage::Mail,
+            [Deferred; 2],
+        ),
+        (
+            "MAIL",
+            "550 no",
+            vec![mail, "QUIT"],
+            Outcome::Refused,
+            Stage::Mail,
+            [Refused; 2],
+        ),
+        (
+            "MAIL",
+            "354 what",
+            vec![mail, "QUIT"],
+            Outcome::Refused,
+            Stage::Mail,
+            [Refused; 2],
+        ),
+        ("MAIL", "!", vec![mail], lost(), Stage::Mail, [NotTried; 2]),
+        // Rows 18 to 21.
+        (
+            "RCPT TO:<b@lab>",
+            "550 no",
+            quits(to_dot.clone()),
+            Outcome::PartlySent,
+            Stage::Dot,
+            [Refused, Accepted],
+        ),
+        (
+            "RCPT TO:<b@lab>",
+            "451 later",
+            quits(to_dot.clone()),
+            Outcome::PartlySent,
+            Stage::Dot,
+            [Deferred, Accepted],
+        ),
+        (
+            "RCPT TO:<b@lab>",
+            "452 full",
+            quits(to_dot.clone()),
+            Outcome::PartlySent,
+            Stage::Dot,
+            [Deferred, Accepted],
+        ),
+        (
+            "RCPT TO:<c@lab>",
+            "252 perhaps",
+            quits(to_dot.clone()),
+            Outcome::Sent,
+            Stage::Quit,
+            [Accepted; 2],
+        ),
+        (
+            "RCPT",
+            "550 no",
+            vec![mail, b, c, "RSET", "QUIT"],
+            Outcome::Refused,
+            Stage::Rcpt,
+            [Refused; 2],
+        ),
+        (
+            "RCPT",
+            "450 later",
+            vec![mail, b, c, "RSET", "QUIT"],
+            Outcome::Refused,
+            Stage::Rcpt,
+            [Deferred; 2],
+        ),
+        (
+            "RCPT TO:<c@lab>",
+            "421 later!",
+            vec![mail, b, c],
+            Outcome::Refused,
+            Stage::Rcpt,
+            [Deferred; 2],
+        ),
+        (
+            "RCPT TO:<c@lab>",
+            "!",
+            vec![mail, b, c],
+            lost(),
+            Stage::Rcpt,
+            [NotTried; 2],
+        ),
+        // Row 22: the body is sent after exactly 354.
+        (
+            "DATA",
+            "250 go on",
+            with(&to_data, &["RSET", "QUIT"]),
+            Outcome::Refused,
+            Stage::Data,
+            [Refused; 2],
+        ),
+        (
+            "DATA",
+            "355 go on",
+            with(&to_data, &["RSET", "QUIT"]),
+            Outcome::Refused,
+            Stage::Data,
+            [Refused; 2],
+        ),
+        (
+            "DATA",
+            "451 later",
+            with(&to_data, &["RSET", "QUIT"]),
+            Outcome::Refused,
+            Stage::Data,
+            [Deferred; 2],
+        ),
+        (
+            "DATA",
+            "554 no",
+            with(&to_data, &["RSET", "QUIT"]),
+            Outcome::Refused,
+            Stage::Data,
+            [Refused; 2],
+        ),
+        (
+            "DATA",
+            "!",
+            to_data.clone(),
+            lost(),
+            Stage::Data,
+            [NotTried; 2],
+        ),
+        // Rows 23 and 24.
+        (
+            "(message)",
+            "552 too big",
+            quits(to_dot.clone()),
+            Outcome::Refused,
+            Stage::Dot,
+            [Refused; 2],
+        ),
+        (
+            "(message)",
+            "451 later",
+            quits(to_dot.clone()),
+            Outcome::Refused,
+            Stage::Dot,
+            [Deferred; 2],
+        ),
+        (
+            "(message)",
+            "354 what",
+            quits(to_dot.clone()),
+            Outcome::Refused,
+            Stage::Dot,
+            [Refused; 2],
+        ),
+        (
+            "(message)",
+            "421 later!",
+            to_dot.clone(),
+            Outcome::Refused,
+            Stage::Dot,
+            [Deferred; 2],
+        ),
+        (
+            "(message)",
+            "!",
+            to_dot.clone(),
+            Outcome::Unknown,
+            Stage::Dot,
+            [Unknown; 2],
+        ),
+        (
+            "(message)",
+            "250 ok!",
+            to_dot.clone(),
+            Outcome::Sent,
+            Stage::Dot,
+            [Accepted; 2],
+        ),
+        // What comes of QUIT changes nothing any more.
+        (
+            "QUIT",
+            "500 what",
+            quits(to_dot.clone()),
+            Outcome::Sent,
+            Stage::Dot,
+            [Accepted; 2],
+        ),
+        (
+            "QUIT",
+            "421 bye",
+            quits(to_dot.clone()),
+            Outcome::Sent,
+            Stage::Dot,
+            [Accepted; 2],
+        ),
+        (
+            "QUIT",
+            "!",
+            quits(to_dot.clone()),
+            Outcome::Sent,
+            Stage::Dot,
+            [Accepted; 2],
+        ),
+    ];
+    for (command, answer, lines, outcome, stage, expected) in table {
+        let (seen, summary) = play(&plan(&["b@lab", "c@lab"]), &[(command, answer)]);
+        let row = format!("{command} -> {answer}: {seen:#?}");
+        assert_eq!(said(&seen), lines, "{row}");
+        assert_eq!(summary.outcome, outcome, "{row}");
+        assert_eq!(summary.stage, stage, "{row}");
+        assert_eq!(fates(&summary), expected, "{row}");
+    }
+}
+
+#[test]
+fn a_refused_helo_ends_the_session() {
+    let (seen, summary) = play(&plan(&["b@lab"]), &[("EHLO", "502 no"), ("HELO", "550 no")]);
+    assert_eq!(said(&seen), ["HELO me", "QUIT"]);
+    assert_eq!(summary.outcome, Outcome::Refused);
+    assert_eq!(summary.stage, Stage::Helo);
+}
+
+#[test]
+fn what_the_server_offers_goes_into_mail() {
+    let mut stage = Play::new(&plan(&["b@lab"]));
+    stage.measure.eight_bit = true;
+    stage.connect(by_rules(&[(
+        "EHLO",
+        "250-lab\n250-size 1000\n250 8bitmime",
+    )]));
+    assert_eq!(
+        said(&stage.seen)[0],
+        "MAIL FROM:<a@lab> SIZE=100 BODY=8BITMIME"
+    );
+}
+
+#[test]
+fn a_message_over_the_size_is_not_begun() {
+    let (seen, summary) = play(&plan(&["b@lab"]), &[("EHLO", "250-lab\n250 SIZE 99")]);
+    assert_eq!(said(&seen), ["QUIT"]);
+    let need = Need::Size {
+        bytes: 100,
+        most: 99,
+    };
+    assert_eq!(summary.outcome, Outcome::Failed(Failure::NotOffered(need)));
+    let (_, summary) = play(&plan(&["b@lab"]), &[("EHLO", "250-lab\n250 SIZE 0")]);
+    assert_eq!(summary.outcome, Outcome::Sent, "0 is no limit");
+}
+
+#[test]
+fn addresses_beyond_ascii_need_smtputf8_or_an_a_label() {
+    let utf8 = plan(&["b@例子.中国"]);
+    let (seen, _) = play(&utf8, &[("EHLO", "250-lab\n250 SMTPUTF8")]);
+    assert!(seen.contains(&"= UTF-8".to_owned()));
+    assert_eq!(
+        said(&seen)[..2],
+        ["MAIL FROM:<a@lab> SMTPUTF8", "RCPT TO:<b@例子.中国>"]
+    );
+    let (seen, summary) = play(&utf8, &[]);
+    assert_eq!(
+        said(&seen)[..2],
+        ["MAIL FROM:<a@lab>", "RCPT TO:<b@xn--fsqu00a.xn--fiqs8s>"]
+    );
+    assert_eq!(summary.recipients[0].address, address("b@例子.中国"));
+    let (seen, summary) = play(&plan(&["张三@lab"]), &[]);
+    assert_eq!(said(&seen), ["QUIT"]);
+    let need = Need::SmtpUtf8(address("张三@lab"));
+    assert_eq!(summary.outcome, Outcome::Failed(Failure::NotOffered(need)));
+}
+
+#[test]
+fn starttls_happens_or_nothing_is_sent() {
+    let mut secure = plan(&["b@lab"]);
+    secure.security = Security::StartTls;
+    let (seen, summary) = play(
+        &secure,
+        &[("EHLO", "250-lab\n250 STARTTLS"), ("EHLO", EHLO)],
+    );
+    assert_eq!(
+        seen[..5],
+        [
+            "C EHLO me",
+            "C STARTTLS",
+            "= TLS",
+            "C EHLO me",
+            "C MAIL FROM:<a@lab>"
+        ]
+    );
+    assert_eq!(summary.outcome, Outcome::Sent);
+
+    let (seen, summary) = play(&secure, &[]);
+    assert_eq!(seen, ["C EHLO me", "C QUIT"], "it is not offered");
+    assert_eq!(
+        summary.outcome,
+        Outcome::Failed(Failure::Tls(TlsFailure::NotOffered))
+    );
+    let (_, summary) = play(&secure, &[("EHLO", "502 no")]);
+    assert_eq!(
+        summary.outcome,
+        Outcome::Failed(Failure::Tls(TlsFailure::NotOffered)),
+        "HELO offers nothing"
+    );
+    for (answer, code) in [("454 later", 454), ("250 ok", 250), ("501 what", 501)] {
+        let offers = ("EHLO", "250-lab\n250 starttls");
+        let (seen, summary) = play(&secure, &[offers, ("STARTTLS", answer)]);
+        assert_eq!(seen, ["C EHLO me", "C STARTTLS", "C QUIT"]);
+        assert_eq!(
+            summary.outcome,
+            Outcome::Failed(Failure::Tls(TlsFailure::Refused(Code(code))))
+        );
+    }
+}
+
+#[test]
+fn a_failed_handshake_is_the_end() {
+    for security in [Security::StartTls, Security::Tls] {
+        let mut secure = plan(&["b@lab"]);
+        secure.security = security;
+        let mut client = client(&secure);
+        client.begin(Ipv4Addr::LOCALHOST.into());
+        let mut replies = VecDeque::from(["220 lab", "250-lab\n250 STARTTLS", "220 go"]);
+        while let Step::Await(_) | Step::Send { .. } = client.step() {
+            client.go();
+            if let Step::Await(_) = client.step() {
+                client.reply(&mut reply(replies.pop_front().unwrap()));
+            }
+        }
+        assert_eq!(client.step(), Step::Handshake);
+        let failure = Failure::Tls(TlsFailure::Injected(b"250 hello".as_slice().into()));
+        client.fail(failure.clone());
+        assert_eq!(client.step(), Step::Close);
+        let summary = client.summary();
+        assert_eq!(summary.outcome, Outcome::Failed(failure));
+        assert_eq!(summary.stage, Stage::Tls);
+    }
+}
+
+#[test]
+fn tls_from_the_first_byte_comes_before_the_greeting() {
+    let mut secure = plan(&["b@lab"]);
+    secure.security = Security::Tls;
+    let (seen, summary) = play(&secure, &[]);
+    assert_eq!(seen[..2], ["= TLS", "C EHLO me"]);
+    assert_eq!(summary.outcome, Outcome::Sent);
+}
+
+#[test]
+fn a_login_goes_by_turn_and_by_exact_codes() {
+    use Mechanism::{CramMd5, Login, Plain, XOauth2};
+    let challenge = "334 PDE4OTYuNjk3MTcwOTUyQHBvc3RvZmZpY2UucmVzdG9uLm1jaS5uZXQ+";
+    let ok = Outcome::Sent;
+    let no = Outcome::LoginRefused;
+    type Row<'a> = (Mechanism, Vec<(&'a str, &'a str)>, Vec<&'a str>, Outcome);
+    let table: Vec<Row> = vec![
+        (
+            Plain,
+            vec![("AUTH", "235 ok")],
+            vec!["AUTH PLAIN ********"],
+            ok.clone(),
+        ),
+        (
+            Plain,
+            vec![("AUTH", "334 "), (MASK, "235 ok")],
+            vec!["AUTH PLAIN ********", MASK],
+            ok.clone(),
+        ),
+        // Rows 10 to 13.
+        (
+            Login,
+            vec![
+                ("AUTH", "334 VXNlciBOYW1lAA=="),
+                ("dGlt", "334 UGFzc3dvcmQA"),
+                (MASK, "235 ok"),
+            ],
+            vec!["AUTH LOGIN", "dGlt", MASK],
+            ok.clone(),
+        ),
+        (
+            Login,
+            vec![("AUTH", "334 "), ("dGlt", "334"), (MASK, "235 ok")],
+            vec!["AUTH LOGIN", "dGlt", MASK],
+            ok.clone(),
+        ),
+        (
+            Login,
+            vec![
+                ("AUTH", "334 Username:"),
+                ("dGlt", "334 UGFzc3dvcmQA"),
+                (MASK, "235 ok"),
+            ],
+            vec!["AUTH LOGIN", "dGlt", MASK],
+            ok.clone(),
+        ),
+        (
+            Login,
+            vec![
+                ("AUTH", "334 "),
+                ("dGlt", "334 "),
+                (MASK, "334 "),
+                ("*", "501 so"),
+            ],
+            vec!["AUTH LOGIN", "dGlt", MASK, "*"],
+            no.clone(),
+        ),
+        // Row 14.
+        (
+            Login,
+            vec![("AUTH", "250 ok")],
+            vec!["AUTH LOGIN"],
+            no.clone(),
+        ),
+        (
+            Plain,
+            vec![("AUTH", "250 ok")],
+            vec!["AUTH PLAIN ********"],
+            no.clone(),
+        ),
+        // Row 15.
+        (
+            Plain,
+            vec![("AUTH", "535 wrong")],
+            vec!["AUTH PLAIN ********"],
+            no.clone(),
+        ),
+        (
+            Plain,
+            vec![("AUTH", "454 later")],
+            vec!["AUTH PLAIN ********"],
+            Outcome::Refused,
+        ),
+        (
+            CramMd5,
+            vec![("AUTH", challenge), (MASK, "235 ok")],
+            vec!["AUTH CRAM-MD5", MASK],
+            ok.clone(),
+        ),
+        (
+            CramMd5,
+            vec![("AUTH", "334 <plain>"), ("*", "501 so")],
+            vec!["AUTH CRAM-MD5", "*"],
+            no.clone(),
+        ),
+        (
+            XOauth2,
+            vec![("AUTH", "235 ok")],
+            vec!["AUTH XOAUTH2 ********"],
+            ok,
+        ),
+        (
+            XOauth2,
+            vec![("AUTH", "334 eyJzdGF0dXMiOiI0MDEifQ=="), ("", "535 wrong")],
+            vec!["AUTH XOAUTH2 ********", ""],
+            no,
+        ),
+    ];
+    for (mechanism, mut rules, lines, outcome) in table {
+        let mut plan = plan(&["b@lab"]);
+        plan.login = login(mechanism);
+        rules.insert(
+            0,
+            ("EHLO", "250-lab\n250 auth PLAIN LOGIN cram-md5 XOAUTH2"),
+        );
+        rules.push(("MAIL", "250 ok"));
+        rules.push(("RCPT", "250 ok"));
+        rules.push(("DATA", "354 ok"));
+        rules.push(("QUIT", "221 ok"));
+        rules.push(("(", "250 ok"));
+        rules.insert(0, ("(banner)", "220 ok"));
+        let (seen, summary) = play(&plan, &rules);
+        let said = said(&seen);
+        assert_eq!(said[..lines.len()], lines, "{seen:#?}");
+        assert_eq!(summary.outcome, outcome, "{seen:#?}");
+        let next = if outcome == Outcome::Sent {
+            "MAIL FROM:<a@lab>"
+        } else {
+            "QUIT"
+        };
+        assert_eq!(said[lines.len()], next, "nothing is sent without the login");
+        if outcome == Outcome::LoginRefused {
+            assert_eq!(fates(&summary), [RecipientFate::NotTried]);
+            assert_eq!(summary.stage, Stage::Auth);
+            assert!(summary.recipients[0].reply.is_some());
+        }
+    }
+}
+
+#[test]
+fn a_mechanism_that_is_not_offered_is_not_tried() {
+    let mut plan = plan(&["b@lab"]);
+    plan.login = login(Mechanism::CramMd5);
+    for (ehlo, offered) in [
+        ("250 lab", vec![]),
+        ("250-lab\n250 AUTH=LOGIN PLAIN", vec!["LOGIN", "PLAIN"]),
+    ] {
+        let (seen, summary) = play(&plan, &[("EHLO", ehlo)]);
+        assert_eq!(said(&seen), ["QUIT"]);
+        let need = Need::Mechanism {
+            wanted: "CRAM-MD5".to_owned(),
+            offered: offered.into_iter().map(str::to_owned).collect(),
+        };
+        assert_eq!(summary.outcome, Outcome::Failed(Failure::NotOffered(need)));
+    }
+}
+
+#[test]
+fn oddities_that_only_the_place_tells_are_noted() {
+    let mut plan = plan(&["b@lab"]);
+    plan.login = login(Mechanism::Login);
+    let mut client = client(&plan);
+    client.begin(Ipv4Addr::LOCALHOST.into());
+    client.reply(&mut reply("220 lab"));
+    client.go();
+    let mut ehlo = reply("250-lab\n250 AUTH=LOGIN");
+    let heard = client.reply(&mut ehlo);
+    assert_eq!(heard.stage, Stage::Ehlo);
+    assert_eq!(heard.meaning, Meaning::Wanted);
+    assert_eq!(ehlo.odd, [Oddity::AuthEquals]);
+    client.go();
+    let mut prompt = reply("334 Username:");
+    client.reply(&mut prompt);
+    assert_eq!(prompt.odd, [Oddity::NotBase64]);
+}
+
+#[test]
+fn recipients_over_the_limit_go_into_a_further_transaction() {
+    for (first, second) in [
+        ("452 4.5.3 too many", "250 ok"),
+        ("552 too many", "250 ok"),
+        ("452 too many", "250 ok"),
+    ] {
+        let (seen, summary) = play(
+            &plan(&["b@lab", "c@lab"]),
+            &[("RCPT TO:<c@lab>", first), ("RCPT TO:<c@lab>", second)],
+        );
+        assert_eq!(
+            said(&seen),
+            [
+                "MAIL FROM:<a@lab>",
+                "RCPT TO:<b@lab>",
+                "RCPT TO:<c@lab>",
+                "DATA",
+                "(message)",
+                "MAIL FROM:<a@lab>",
+                "RCPT TO:<c@lab>",
+                "DATA",
+                "(message)",
+                "QUIT"
+            ]
+        );
+        assert_eq!(summary.outcome, Outcome::Sent);
+        assert_eq!(summary.sent, 1);
+    }
+    // A full mailbox is not "too many recipients", and one that stays refused is refused in the end.
+    let (seen, summary) = play(
+        &plan(&["b@lab", "c@lab"]),
+        &[("RCPT TO:<c@lab>", "452 4.2.2 full")],
+    );
+    assert_eq!(said(&seen).len(), 6);
+    assert_eq!(
+        fates(&summary),
+        [RecipientFate::Accepted, RecipientFate::Deferred]
+    );
+    let (seen, summary) = play(&plan(&["b@lab", "c@lab"]), &[("RCPT TO:<c@lab>", "552 no")]);
+    assert_eq!(
+        said(&seen)[5..],
+        ["MAIL FROM:<a@lab>", "RCPT TO:<c@lab>", "RSET", "QUIT"]
+    );
+    assert_eq!(
+        fates(&summary),
+        [RecipientFate::Accepted, RecipientFate::Refused]
+    );
+}
+
+#[test]
+fn several_messages_go_over_one_connection() {
+    let mut plan = plan(&["b@lab"]);
+    plan.count = 3;
+    let (seen, summary) = play(
+        &plan,
+        &[
+            ("(message)", "250 ok"),
+            ("(message)", "550 spam"),
+            ("(message)", "250 ok"),
+        ],
+    );
+    let decided: Vec<_> = seen.iter().filter(|line| line.starts_with('=')).collect();
+    assert_eq!(
+        decided,
+        [
+            "= 1: b Accepted 250",
+            "= 2: b Refused 550",
+            "= 3: b Accepted 250"
+        ]
+    );
+    assert!(!seen.iter().any(|line| line.contains("RSET")));
+    assert_eq!(summary.outcome, Outcome::PartlySent);
+    assert_eq!((summary.sent, summary.asked), (2, 3));
+    assert_eq!(fates(&summary), [RecipientFate::Accepted]);
+
+    let (_, summary) = play(&plan, &[("MAIL", "250 ok"), ("MAIL", "!")]);
+    assert_eq!(
+        summary.outcome,
+        Outcome::Failed(Failure::Lost(String::new()))
+    );
+    assert_eq!((summary.sent, summary.stage), (1, Stage::Mail));
+    assert_eq!(fates(&summary), [RecipientFate::NotTried]);
+}
+
+const PIPELINING: (&str, &str) = ("EHLO", "250-lab\n250-PIPELINING\n250 CHUNKING");
+
+fn pipelining(to: &[&str]) -> Plan {
+    Plan {
+        pipelining: true,
+        ..plan(to)
+    }
+}
+
+#[test]
+fn commands_go_in_groups_where_that_is_offered() {
+    let plan = pipelining(&["b@lab", "c@lab"]);
+    let (seen, _) = play(&plan, &[]);
+    assert_eq!(said(&seen)[0], "MAIL FROM:<a@lab>", "it is not offered");
+    let group = "MAIL FROM:<a@lab> | RCPT TO:<b@lab> | RCPT TO:<c@lab> | DATA";
+    let (seen, summary) = play(&plan, &[PIPELINING]);
+    assert_eq!(said(&seen), [group, "(message)", "QUIT"]);
+    assert_eq!(summary.outcome, Outcome::Sent);
+    let (seen, summary) = play(&plan, &[PIPELINING, ("RCPT TO:<b@lab>", "550 no")]);
+    assert_eq!(said(&seen), [group, "(message)", "QUIT"]);
+    assert_eq!(
+        fates(&summary),
+        [RecipientFate::Refused, RecipientFate::Accepted]
+    );
+}
+
+#[test]
+fn a_group_that_is_refused_sends_no_message() {
+    let plan = pipelining(&["b@lab"]);
+    let group = "MAIL FROM:<a@lab> | RCPT TO:<b@lab> | DATA";
+    for (rules, lines, code) in [
+        // RFC 2920 §3.1: DATA was taken although nobody is to have the message.
+        (vec![("RCPT", "550 no")], vec![group, ".", "QUIT"], 550),
+        (
+            vec![("RCPT", "550 no"), (".", "554 no")],
+            vec![group, ".", "QUIT"],
+            550,
+        ),
+        (
+            vec![("RCPT", "550 no"), ("DATA", "554 no")],
+            vec![group, "RSET", "QUIT"],
+            550,
+        ),
+        (
+            vec![("MAIL", "553 no"), ("RCPT", "503 no"), ("DATA", "503 no")],
+            vec![group, "RSET", "QUIT"],
+            553,
+        ),
+        (vec![("MAIL", "553 no")], vec![group, ".", "QUIT"], 553),
+        (vec![("DATA", "550 no")], vec![group, "RSET", "QUIT"], 550),
+        (vec![("MAIL", "421 later!")], vec![group], 421),
+    ] {
+        let mut rules = rules;
+        rules.push(PIPELINING);
+        let (seen, summary) = play(&plan, &rules);
+        assert_eq!(said(&seen), lines);
+        assert_eq!(summary.outcome, Outcome::Refused, "{seen:#?}");
+        let verdict = summary.recipients[0].reply.as_ref().unwrap();
+        assert_eq!(verdict.code, Code(code), "{seen:#?}");
+    }
+}
+
+#[test]
+fn chunks_need_no_dots() {
+    let mut stage = Play::new(&Plan {
+        chunking: true,
+        ..plan(&["b@lab"])
+    });
+    stage.measure.bytes = 2 * CHUNK + 5;
+    stage.connect(by_rules(&[PIPELINING]));
+    assert_eq!(
+        said(&stage.seen)[2..],
+        [
+            "BDAT 1048576 | (0+1048576)",
+            "BDAT 1048576 | (1048576+1048576)",
+            "BDAT 5 LAST | (2097152+5)",
+            "QUIT"
+        ]
+    );
+    assert_eq!(stage.client.summary().outcome, Outcome::Sent);
+    // In a group with all the rest.
+    let mut stage = Play::new(&Plan {
+        chunking: true,
+        ..pipelining(&["b@lab"])
+    });
+    stage.connect(by_rules(&[PIPELINING]));
+    assert_eq!(
+        said(&stage.seen),
+        [
+            "MAIL FROM:<a@lab> | RCPT TO:<b@lab> | BDAT 100 LAST | (0+100)",
+            "QUIT"
+        ]
+    );
+    assert_eq!(stage.client.summary().outcome, Outcome::Sent);
+}
+
+#[test]
+fn a_refused_chunk_is_the_last_one() {
+    for pipelined in [false, true] {
+        let mut stage = Play::new(&Plan {
+            chunking: true,
+            pipelining: pipelined,
+            ..plan(&["b@lab"])
+        });
+        stage.measure.bytes = 2 * CHUNK;
+        stage.connect(by_rules(&[
+            PIPELINING,
+            ("BDAT", "552 no"),
+            ("BDAT", "503 no"),
+        ]));
+        let summary = stage.client.summary();
+        assert_eq!(fates(&summary), [RecipientFate::Refused]);
+        assert_eq!(
+            summary.recipients[0].reply.as_ref().unwrap().code,
+            Code(552)
+        );
+        let lines = said(&stage.seen);
+        assert_eq!(lines[lines.len() - 2..], ["RSET", "QUIT"]);
+    }
+    let mut lost = Play::new(&Plan {
+        chunking: true,
+        ..plan(&["b@lab"])
+    });
+    lost.connect(by_rules(&[PIPELINING, ("BDAT", "!")]));
+    assert_eq!(lost.client.summary().outcome, Outcome::Unknown);
+}
+
+/// A session up to the point where the message goes out.
+fn at_content(plan: &Plan) -> Client {
+    let mut client = client(plan);
+    client.begin(Ipv4Addr::LOCALHOST.into());
+    for _ in 0..100 {
+        match client.step() {
+            Step::Content => return client,
+            Step::Compose { .. } => client.composed(Measure {
+                bytes: 1,
+                eight_bit: false,
+            }),
+            Step::Await(Stage::Data) => {
+                client.reply(&mut reply("354 go"));
+            }
+            Step::Await(Stage::Banner) => {
+                client.reply(&mut reply("220 lab"));
+            }
+            Step::Await(_) => {
+                client.reply(&mut reply("250 ok"));
+            }
+            _ => client.go(),
+        }
+    }
+    panic!("no message goes out");
+}
+
+#[test]
+fn a_refusal_before_the_end_of_the_message_closes() {
+    for (text, fate) in [
+        ("552 too big", RecipientFate::Refused),
+        ("451 later", RecipientFate::Deferred),
+        ("421 later", RecipientFate::Deferred),
+    ] {
+        let mut client = at_content(&plan(&["b@lab"]));
+        client.go();
+        let early = client.reply(&mut reply("250 fine"));
+        assert_eq!(early.meaning, Meaning::Unasked);
+        client.reply(&mut reply(text));
+        assert!(matches!(client.step(), Step::Decided { .. }));
+        assert_eq!(client.step(), Step::Close, "QUIT would be read as text");
+        assert_eq!(fates(&client.summary()), [fate]);
+        assert_eq!(client.summary().outcome, Outcome::Refused);
+    }
+    let mut client = at_content(&plan(&["b@lab"]));
+    client.go();
+    client.fail(Failure::Lost("reset".to_owned()));
+    let outcome = client.summary().outcome;
+    assert_eq!(
+        outcome,
+        Outcome::Failed(Failure::Lost("reset".to_owned())),
+        "before the final dot nothing is unknown"
+    );
+}
+
+#[test]
+fn no_time_is_left_for_the_final_reply() {
+    let mut client = at_content(&plan(&["b@lab"]));
+    client.go();
+    client.content_sent();
+    client.fail(Failure::TimedOut(Duration::from_secs(600)));
+    assert!(matches!(client.step(), Step::Decided { .. }));
+    assert_eq!(client.step(), Step::Close);
+    assert_eq!(client.summary().outcome, Outcome::Unknown);
+}
+
+#[test]
+fn what_nobody_asked_for_is_noted() {
+    let mut client = client(&plan(&["b@lab"]));
+    client.begin(Ipv4Addr::LOCALHOST.into());
+    client.reply(&mut reply("220 lab"));
+    let heard = client.reply(&mut reply("250 hello"));
+    assert_eq!(
+        (heard.stage, heard.meaning),
+        (Stage::Banner, Meaning::Unasked)
+    );
+    assert!(matches!(
+        client.step(),
+        Step::Send {
+            stage: Stage::Ehlo,
+            ..
+        }
+    ));
+    client.reply(&mut reply("421 bye"));
+    assert!(matches!(client.step(), Step::Decided { .. }));
+    assert_eq!(client.step(), Step::Close);
+    assert_eq!(client.summary().outcome, Outcome::Refused);
+}
+
+#[test]
+fn quit_after_ends_where_it_says() {
+    let secure = Plan {
+        security: Security::StartTls,
+        login: login(Mechanism::Plain),
+        count: 2,
+        ..plan(&["b@lab", "c@lab"])
+    };
+    let ehlo = "EHLO me";
+    let auth = "AUTH PLAIN ********";
+    let rules = [
+        ("EHLO", "250-lab\n250-STARTTLS\n250 AUTH PLAIN"),
+        ("AUTH", "235 ok"),
+    ];
+    let mail = "MAIL FROM:<a@lab>";
+    let (b, c) = ("RCPT TO:<b@lab>", "RCPT TO:<c@lab>");
+    for (stage, lines) in [
+        (Stage::Connect, vec![]),
+        (Stage::Banner, vec!["QUIT"]),
+        (Stage::Ehlo, vec![ehlo, "QUIT"]),
+        (Stage::StartTls, vec![ehlo, "STARTTLS"]),
+        (Stage::Tls, vec![ehlo, "STARTTLS", "QUIT"]),
+        (Stage::Auth, vec![ehlo, "STARTTLS", ehlo, auth, "QUIT"]),
+        (
+            Stage::Mail,
+            vec![ehlo, "STARTTLS", ehlo, auth, mail, "QUIT"],
+        ),
+        (
+            Stage::Rcpt,
+            vec![ehlo, "STARTTLS", ehlo, auth, mail, b, c, "QUIT"],
+        ),
+        (
+            Stage::Data,
+            vec![ehlo, "STARTTLS", ehlo, auth, mail, b, c, "DATA"],
+        ),
+        (
+            Stage::Dot,
+            vec![
+                ehlo,
+                "STARTTLS",
+                ehlo,
+                auth,
+                mail,
+                b,
+                c,
+                "DATA",
+                "(message)",
+                "QUIT",
+            ],
+        ),
+    ] {
+        let plan = Plan {
+            quit_after: Some(stage),
+            ..secure.clone()
+        };
+        let (seen, summary) = play(&plan, &rules);
+        let all: Vec<_> = seen
+            .iter()
+            .filter_map(|line| line.strip_prefix("C "))
+            .collect();
+        assert_eq!(all, lines, "{stage:?}");
+        assert_eq!(summary.outcome, Outcome::Stopped, "{stage:?}");
+    }
+    // A stage that this session does not have: it ends before the next one.
+    let plan = Plan {
+        quit_after: Some(Stage::Auth),
+        ..pipelining(&["b@lab"])
+    };
+    assert_eq!(said(&play(&plan, &[PIPELINING]).0), ["QUIT"]);
+    let plan = Plan {
+        quit_after: Some(Stage::Mail),
+        ..pipelining(&["b@lab"])
+    };
+    assert_eq!(said(&play(&plan, &[PIPELINING]).0), [mail, "QUIT"]);
+}
+
+#[test]
+fn who_got_a_4xx_is_tried_again() {
+    let pause = Duration::from_secs(30);
+    let mut plan = plan(&["b@lab", "c@lab", "d@lab"]);
+    plan.retry = Retry::After { pause, times: 2 };
+    plan.count = 2;
+    let mut stage = Play::new(&plan);
+    stage.connect(by_rules(&[
+        ("RCPT TO:<c@lab>", "451 later"),
+        ("RCPT TO:<d@lab>", "550 no"),
+    ]));
+    let again = stage.client.again().unwrap();
+    assert_eq!(
+        (again.pause, again.recipients),
+        (pause, vec![address("c@lab")])
+    );
+    stage.seen.clear();
+    stage.connect(by_rules(&[("RCPT", "250 ok"), ("RCPT", "451 later")]));
+    assert_eq!(
+        said(&stage.seen),
+        [
+            "MAIL FROM:<a@lab>",
+            "RCPT TO:<c@lab>",
+            "DATA",
+            "(message)",
+            "MAIL FROM:<a@lab>",
+            "RCPT TO:<c@lab>",
+            "RSET",
+            "QUIT"
+        ]
+    );
+    assert!(stage.seen.contains(&"= 2: c Deferred 451".to_owned()));
+    assert!(stage.client.again().is_some());
+    stage.connect(by_rules(&[("RCPT", "451 later")]));
+    assert_eq!(stage.client.again(), None, "two times are over");
+    let summary = stage.client.summary();
+    assert_eq!(summary.outcome, Outcome::PartlySent);
+    assert_eq!(summary.sent, 2);
+    assert_eq!(
+        fates(&summary),
+        [
+            RecipientFate::Accepted,
+            RecipientFate::Deferred,
+            RecipientFate::Refused
+        ]
+    );
+}
+
+#[test]
+fn a_shutdown_leaves_the_rest_for_another_connection() {
+    let mut plan = plan(&["b@lab"]);
+    plan.retry = Retry::After {
+        pause: Duration::ZERO,
+        times: 1,
+    };
+    plan.count = 3;
+    let mut stage = Play::new(&plan);
+    stage.connect(by_rules(&[("MAIL", "250 ok"), ("MAIL", "421 later!")]));
+    assert!(stage.client.again().is_some());
+    stage.connect(by_rules(&[]));
+    assert_eq!(stage.client.again(), None);
+    let summary = stage.client.summary();
+    assert_eq!((summary.outcome, summary.sent), (Outcome::Sent, 3));
+}
+
+/// Lets the client go until this command is about to go out.
+fn until(client: &mut Client, wanted: Stage) {
+    for _ in 0..100 {
+        match client.step() {
+            Step::Send { stage, .. } if stage == wanted => return,
+            Step::Content if wanted == Stage::Dot => return,
+            Step::Compose { .. } => client.composed(Measure {
+                bytes: 1,
+                eight_bit: false,
+            }),
+            Step::Await(stage) => {
+                let text = match stage {
+                    Stage::Banner => "220 lab",
+                    Stage::Ehlo => "250-lab\n250 AUTH PLAIN LOGIN",
+                    Stage::Data => "354 go",
+                    Stage::Auth => "535 wrong",
+                    _ => "250 ok",
+                };
+                client.reply(&mut reply(text));
+            }
+            Step::Close => break,
+            Step::Decided { .. } => {}
+            _ => {
+                client.go();
+                client.content_sent();
+            }
+        }
+    }
+    panic!("it never came to {wanted:?}");
+}
+
+fn begun(plan: &Plan) -> Client {
+    let mut client = client(plan);
+    client.begin(Ipv4Addr::LOCALHOST.into());
+    client
+}
+
+#[test]
+fn an_edited_line_stands_for_the_one_it_replaces() {
+    let mut client = begun(&plan(&["b@lab", "c@lab"]));
+    until(&mut client, Stage::Rcpt);
+    let (stage, line) = client.go_with(b"rcpt to:<x@y>").unwrap();
+    assert_eq!((stage, line.bytes()), (Stage::Rcpt, &b"rcpt to:<x@y>"[..]));
+    client.reply(&mut reply("550 no"));
+    let Step::Send { line, .. } = client.step() else {
+        panic!("the next recipient comes next");
+    };
+    assert_eq!(line.bytes(), b"RCPT TO:<c@lab>");
+    until(&mut client, Stage::Quit);
+    assert_eq!(
+        fates(&client.summary()),
+        [RecipientFate::Refused, RecipientFate::Accepted]
+    );
+}
+
+#[test]
+fn a_line_besides_changes_the_facts_and_not_the_plan() {
+    let mut client = begun(&plan(&["b@lab"]));
+    until(&mut client, Stage::Mail);
+    for (line, stage, answer) in [
+        ("NOOP", Stage::Noop, "250 ok"),
+        ("XYZZY", Stage::Other, "500 what"),
+        ("RCPT TO:<x@y>", Stage::Rcpt, "503 no"),
+        ("RSET", Stage::Rset, "250 ok"),
+    ] {
+        assert_eq!(client.raw(line.as_bytes()).unwrap().0, stage);
+        assert_eq!(client.step(), Step::Await(stage));
+        assert_eq!(client.reply(&mut reply(answer)).stage, stage);
+        until(&mut client, Stage::Mail);
+    }
+    client.raw(b"MAIL FROM:<z@lab>").unwrap();
+    client.reply(&mut reply("250 ok"));
+    until(&mut client, Stage::Rcpt);
+    client.raw(b"RSET").unwrap();
+    client.reply(&mut reply("250 ok"));
+    until(&mut client, Stage::Mail);
+    until(&mut client, Stage::Dot);
+    // Text before the message, by hand; its end by hand, too.
+    assert_eq!(client.go_with(b"NOOP").unwrap().0, Stage::Dot);
+    assert_eq!(client.step(), Step::Content);
+    client.raw(b".").unwrap();
+    assert_eq!(client.step(), Step::Await(Stage::Dot));
+    client.reply(&mut reply("250 ok"));
+    until(&mut client, Stage::Quit);
+    assert_eq!(client.summary().outcome, Outcome::Sent);
+}
+
+#[test]
+fn a_person_may_log_in_after_all() {
+    let mut plan = plan(&["b@lab"]);
+    plan.login = login(Mechanism::Plain);
+    let mut client = begun(&plan);
+    until(&mut client, Stage::Quit);
+    assert_eq!(client.summary().outcome, Outcome::LoginRefused);
+    client.raw(b"AUTH LOGIN").unwrap();
+    client.reply(&mut reply("334 VXNlcm5hbWU6"));
+    let Step::Send { stage, line } = client.step() else {
+        panic!("the challenge is answered");
+    };
+    assert_eq!((stage, line.bytes()), (Stage::Auth, &b"dGlt"[..]));
+    client.go();
+    client.reply(&mut reply("334 UGFzc3dvcmQ6"));
+    let (_, line) = client.raw(b"c2VjcmV0").unwrap();
+    assert_eq!(&*line.shown, MASK.as_bytes(), "an answer is never shown");
+    client.reply(&mut reply("235 ok"));
+    until(&mut client, Stage::Quit);
+    assert_eq!(client.summary().outcome, Outcome::Sent);
+}
+
+#[test]
+fn a_person_ends_it_politely() {
+    let mut client = begun(&plan(&["b@lab"]));
+    client.quit();
+    assert_eq!(client.step(), Step::Close, "nobody has greeted yet");
+    let mut client = begun(&plan(&["b@lab"]));
+    until(&mut client, Stage::Data);
+    client.quit();
+    until(&mut client, Stage::Quit);
+    assert_eq!(client.summary().outcome, Outcome::Stopped);
+    let mut client = at_content(&plan(&["b@lab"]));
+    client.quit();
+    assert_eq!(client.step(), Step::Close, "QUIT would be text");
+    let mut client = begun(&plan(&["b@lab"]));
+    until(&mut client, Stage::Mail);
+    client.raw(b"quit").unwrap();
+    client.reply(&mut reply("221 bye"));
+    assert_eq!(client.step(), Step::Close);
+    assert_eq!(client.summary().outcome, Outcome::Stopped);
+}
+
+#[test]
+fn a_line_that_is_none_is_not_sent() {
+    let mut client = begun(&plan(&["b@lab"]));
+    until(&mut client, Stage::Mail);
+    for line in [&b"NOOP\r\nQUIT"[..], b"a\nb", b"a\0"] {
+        assert_eq!(client.raw(line), None);
+        assert_eq!(client.go_with(line), None);
+    }
+    assert!(matches!(
+        client.step(),
+        Step::Send {
+            stage: Stage::Mail,
+            ..
+        }
+    ));
+}
+
+fn any_reply() -> impl Strategy<Value = Reply> {
+    let code = prop_oneof![
+        4 => proptest::sample::select(vec![220u16, 235, 250, 334, 354, 221]),
+        1 => proptest::sample::select(vec![421u16, 450, 452, 502, 535, 550, 554]),
+        1 => 200u16..600,
+    ];
+    let rest = proptest::sample::select(vec![
+        "",
+        " ok",
+        " 4.5.3 many",
+        "-x\n{c} AUTH PLAIN LOGIN",
+        "-x\n{c}-PIPELINING\n{c} CHUNKING",
+        "-x\n{c}-STARTTLS\n{c} SMTPUTF8",
+        " \u{7}\u{1b}[2J",
+    ]);
+    (code, rest).prop_map(|(code, rest)| {
+        reply(&format!("{code}{}", rest.replace("{c}", &code.to_string())))
+    })
+}
+
+proptest! {
+    /// Whatever a server says: the session ends, every line is one line, and everybody's fate is told.
+    #[test]
+    fn any_server_is_survived(
+        replies in proptest::collection::vec(any_reply(), 1..60),
+        (chunking, pipelining, secure, with_login) in any::<(bool, bool, bool, bool)>(),
+        count in 1u32..4,
+        raw in proptest::collection::vec((0usize..60, ".{0,20}"), 0..3),
+    ) {
+        let plan = Plan {
+            chunking, pipelining, count,
+            security: if secure { Security::StartTls } else { Security::None },
+            login: login(Mechanism::Login).filter(|_| with_login),
+            ..plan(&["b@lab", "c@lab", "d@lab"])
+        };
+        let mut client = begun(&plan);
+        let mut replies = replies.into_iter();
+        for turn in 0..2000 {
+            for (at, line) in &raw {
+                if *at == turn && let Some((_, line)) = client.raw(line.as_bytes()) {
+                    prop_assert!(!line.bytes().iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)));
+                }
+            }
+            match client.step() {
+                Step::Await(_) => match replies.next() {
+                    Some(mut reply) => {
+                        client.reply(&mut reply);
+                    }
+                    None => client.fail(Failure::Lost(String::new())),
+                },
+                Step::Send { line, .. } | Step::Chunk { line, .. } => {
+                    prop_assert!(!line.bytes().iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)));
+                    client.go();
+                    client.content_sent();
+                }
+                Step::Content => {
+                    client.go();
+                    client.content_sent();
+                }
+                Step::Handshake => client.secured(),
+                Step::Compose { .. } => client.composed(Measure { bytes: 2 * CHUNK, eight_bit: true }),
+                Step::Decided { recipients, .. } => prop_assert!(!recipients.is_empty()),
+                Step::Close => {
+                    let summary = client.summary();
+                    prop_assert_eq!(summary.recipients.len(), 3);
+                    if summary.outcome == Outcome::Sent {
+                        prop_assert_eq!(summary.sent, count);
+                        prop_assert!(fates(&summary).iter().all(|fate| *fate == RecipientFate::Accepted));
+                    }
+                    return Ok(());
+                }
+            }
+        }
+        prop_assert!(false, "the session does not end");
+    }
+}
