@@ -509,7 +509,7 @@ impl App {
                 let (effects, prompt) = match self.front {
                     Tab::Ping => self.ping.act(action, self.now),
                     Tab::Web => self.web.act(action, self.now, self.words()),
-                    Tab::Mail => self.mail.act(action, self.now, self.words()),
+                    Tab::Mail => self.mail.act(action, self.now),
                     Tab::Wire => (Vec::new(), None),
                 };
                 if let Some((purpose, text)) = prompt {

@@ -61,12 +61,28 @@ impl Clock {
             .to_string()
     }
 
+    /// Seconds since 1970 in UTC as local wall time: `2026-11-22 20:15:03`; empty for a time that has no date.
+    pub fn date_and_time(seconds: i64) -> String {
+        local(seconds, "%Y-%m-%d %H:%M:%S")
+    }
+
+    /// The same without the day: `20:15:03`.
+    pub fn time_of(seconds: i64) -> String {
+        local(seconds, "%H:%M:%S")
+    }
+
     /// Local wall time as `20:15:03`.
     pub fn time_of_day_in_seconds(&self, at: Duration) -> String {
         DateTime::<Local>::from(self.wall + at)
             .format("%H:%M:%S")
             .to_string()
     }
+}
+
+fn local(seconds: i64, format: &str) -> String {
+    DateTime::<Utc>::from_timestamp(seconds, 0).map_or_else(String::new, |moment| {
+        moment.with_timezone(&Local).format(format).to_string()
+    })
 }
 
 #[cfg(test)]
@@ -91,5 +107,16 @@ mod tests {
         );
         assert_eq!(clock.instant(at), origin + Duration::from_micros(1_500_001));
         assert_eq!(clock.at(origin - Duration::from_secs(1)), Duration::ZERO);
+    }
+
+    #[test]
+    fn seconds_since_1970_have_a_day_and_a_time() {
+        let shown = Clock::date_and_time(1_700_000_000);
+        let read = chrono::NaiveDateTime::parse_from_str(&shown, "%Y-%m-%d %H:%M:%S");
+        let local = DateTime::<Utc>::from_timestamp(1_700_000_000, 0)
+            .map(|moment| moment.with_timezone(&Local).naive_local());
+        assert_eq!(read.ok(), local);
+        assert!(shown.ends_with(&Clock::time_of(1_700_000_000)));
+        assert_eq!(Clock::date_and_time(i64::MAX), "");
     }
 }

@@ -5,6 +5,8 @@
 //! Each panel is a state of its own with the same few methods: `contexts`, `act`, `close`, `click` and `draw`. What a panel looks at but does not
 //! own comes in as the [`MailModel`](model::MailModel), which is the frozen one while the view stands still.
 
+#[cfg(test)]
+mod bench;
 mod both;
 mod compose;
 mod detail;
@@ -294,7 +296,7 @@ impl MailTab {
             Panel::Both => self.both.contexts(contexts),
             Panel::Wire => self.wire.contexts(contexts),
         }
-        let covered = [Context::MailHeld, Context::MailMessage];
+        let covered = [Context::MailHeld, Context::MailMessage, Context::MailAsked];
         if !contexts.iter().any(|context| covered.contains(context)) {
             contexts.push(Context::MailTab);
         }
@@ -307,9 +309,7 @@ impl MailTab {
             Panel::Form => self.compose.leave(),
             Panel::Dialogue => self.dialogue.close(model),
             Panel::Mailbox => self.mailbox.close(),
-            Panel::Faults => self.faults.close(),
-            Panel::Both => self.both.close(),
-            Panel::Wire => self.wire.close(),
+            Panel::Faults | Panel::Both | Panel::Wire => false,
         }
     }
 
@@ -318,7 +318,6 @@ impl MailTab {
         &mut self,
         action: Action,
         now: Duration,
-        words: Words,
     ) -> (Vec<Effect>, Option<(Purpose, String)>) {
         self.now = now;
         let (effects, question) = match action {
@@ -360,21 +359,22 @@ impl MailTab {
             Action::Copy if self.view == View::Sending => (self.copy_transcript(), None),
             Action::Retry if self.live.has_failed() => (self.restart(false), None),
             Action::FreePort if self.live.has_failed() => (self.restart(true), None),
-            _ => self.act_in_panel(action, words),
+            _ => self.act_in_panel(action),
         };
         let prompt = question.map(|(question, text)| (Purpose::Mail(question), text));
         (effects, prompt)
     }
 
-    fn act_in_panel(&mut self, action: Action, words: Words) -> Acted {
+    fn act_in_panel(&mut self, action: Action) -> Acted {
         let model = self.frozen.as_ref().map_or(&self.live, |(_, model)| model);
         match self.panel {
             Panel::Form => (Vec::new(), None),
             Panel::Dialogue => (self.act_in_dialogue(action), None),
-            Panel::Mailbox => self.mailbox.act(action, model, words),
-            Panel::Faults => self.faults.act(action, model, words),
-            Panel::Both => self.both.act(action, model, words),
-            Panel::Wire => self.wire.act(action, model, words),
+            Panel::Mailbox => self.mailbox.act(action),
+            // What is in force is changed, whatever a frozen view shows.
+            Panel::Faults => self.faults.act(action, &self.live),
+            Panel::Both => self.both.act(action, model),
+            Panel::Wire => self.wire.act(action, model),
         }
     }
 
@@ -485,8 +485,7 @@ impl MailTab {
             Panel::Dialogue => self.dialogue.click(column, row),
             Panel::Mailbox => self.mailbox.click(column, row),
             Panel::Faults => self.faults.click(column, row),
-            Panel::Both => self.both.click(column, row),
-            Panel::Wire => self.wire.click(column, row),
+            Panel::Both | Panel::Wire => {}
         }
         Vec::new()
     }

@@ -190,6 +190,14 @@ impl<'a, 'b> Column<'a, 'b> {
     }
 }
 
+/// Draws lines from the top of an area down, as far as there is room.
+pub fn draw_lines(lines: &[Line], scene: &Scene, area: Rect, buffer: &mut Buffer) {
+    for (line, y) in lines.iter().zip(area.y..area.bottom()) {
+        let glyphs = scene.look.glyphs;
+        text::draw_line(buffer, (area.x, y), area.width, line, Align::Left, glyphs);
+    }
+}
+
 /// A dim label in a column of its own, and a value: a row of details.
 pub fn pair_line(label: &str, value: String, scene: &Scene) -> Line<'static> {
     let look = scene.look;

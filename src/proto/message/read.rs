@@ -218,7 +218,7 @@ fn header_fields(header: &Fields<'_>, note: &mut impl FnMut(Defect)) -> Vec<Head
             }
             None => plain.clone(),
         };
-        if decoded.contains(is_control) && !plain.contains(is_control) {
+        if controls(&decoded) > controls(&plain) {
             note(Defect::HiddenControl);
         }
         HeaderField {
@@ -228,6 +228,11 @@ fn header_fields(header: &Fields<'_>, note: &mut impl FnMut(Defect)) -> Vec<Head
         }
     };
     header.fields.iter().map(&mut shown).collect()
+}
+
+/// How many control characters stand in a text.
+fn controls(text: &str) -> usize {
+    text.chars().filter(|&c| is_control(c)).count()
 }
 
 /// What is wrong with the header as a whole.

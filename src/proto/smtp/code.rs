@@ -121,7 +121,7 @@ fn refusals(stage: Stage) -> &'static [u16] {
     match stage {
         Stage::Banner => &[521, 554],
         Stage::Ehlo | Stage::Helo => &[502, 504, 550],
-        Stage::StartTls => &[454],
+        Stage::StartTls => &[454, 502, 503],
         Stage::Auth => &[432, 454, 503, 504, 523, 524, 525, 534, 535, 538],
         Stage::Mail => &[451, 452, 455, 503, 550, 552, 553, 555],
         Stage::Rcpt => &[450, 451, 452, 455, 503, 550, 551, 552, 553, 555, 556],
@@ -160,7 +160,7 @@ mod tests {
         (Stage::Banner, &[220, 521, 554]),
         (Stage::Ehlo, &[250, 502, 504, 550]),
         (Stage::Helo, &[250, 502, 504, 550]),
-        (Stage::StartTls, &[220, 454]),
+        (Stage::StartTls, &[220, 454, 502, 503]),
         (
             Stage::Auth,
             &[235, 334, 432, 454, 503, 504, 523, 524, 525, 534, 535, 538],

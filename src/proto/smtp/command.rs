@@ -222,6 +222,15 @@ pub fn auth(argument: &[u8]) -> Result<Auth, Refusal> {
     Ok(Auth { mechanism, initial })
 }
 
+/// Whether this word has the form of a mechanism's name (RFC 4422 §3.1), or is one in another case.
+pub fn is_mechanism(word: &[u8]) -> bool {
+    let known = std::str::from_utf8(word)
+        .ok()
+        .and_then(Mechanism::from_keyword);
+    let formal = |byte: &u8| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_');
+    known.is_some() || (1..=20).contains(&word.len()) && word.iter().all(formal)
+}
+
 /// A chunk of a message (RFC 3030 §2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chunk {

@@ -141,7 +141,7 @@ pub struct Measure {
     pub stuffed: u64,
 }
 
-/// How a reply is written.
+/// How a reply is written, or how long the driver waits before it closes without one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Manner {
     #[default]
@@ -251,11 +251,11 @@ struct Transaction {
 enum Input {
     Command,
     /// The answer to a challenge.
-    Login(Box<Exchange>),
+    Login(Exchange),
     /// A message or a chunk of one.
-    Content(Box<Incoming>),
+    Content(Incoming),
     /// The message is whole and not stored yet; its reply belongs to this stage. Nothing is read until then.
-    Storing(Stage, Box<Decision>),
+    Storing(Stage, Decision),
     /// STARTTLS was answered: what comes before the handshake is thrown away (RFC 3207 §4.2).
     Upgrading,
     /// Nothing is read any more.
@@ -440,7 +440,7 @@ impl Session {
         let line = &rest[..end];
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let turn = match std::mem::replace(&mut self.input, Input::Command) {
-            Input::Login(exchange) => self.login_line(*exchange, line, context),
+            Input::Login(exchange) => self.login_line(exchange, line, context),
             _ => self.command(line, context),
         };
         Step {

@@ -1,6 +1,6 @@
 //! One sending as it went: every command and reply in order, what the wire showed of it, what it waits for now, and how it ended.
 
-mod encoded;
+pub mod encoded;
 pub mod lines;
 pub mod panel;
 
@@ -21,6 +21,9 @@ pub const LINES: usize = 5_000;
 const BYTES: usize = 4 << 20;
 /// Pieces of an encrypted session that are kept.
 pub const CIPHERS: usize = 2_000;
+
+/// Connections whose ends are kept.
+const CONNECTIONS: usize = 64;
 
 /// What an entry costs besides its text.
 const ENTRY: usize = 128;
@@ -92,6 +95,8 @@ pub struct Dialogue {
     pub began: Option<Duration>,
     /// Our end and the server's, of the last connection.
     pub ends: Option<(SocketAddr, SocketAddr)>,
+    /// Our end of each connection, and when it was opened; the oldest first.
+    pub connections: VecDeque<(Duration, SocketAddr)>,
     pub now: Now,
     /// Commands that have been held so far.
     pub times_held: u64,
@@ -123,6 +128,7 @@ impl Dialogue {
             forgotten_ciphers: 0,
             began: None,
             ends: None,
+            connections: VecDeque::new(),
             now: Now::Working,
             times_held: 0,
             progress: None,
@@ -256,7 +262,10 @@ impl Dialogue {
                 self.began.get_or_insert(*at);
                 self.progress = None;
             }
-            SendingEvent::Connected { local, server, .. } => self.ends = Some((*local, *server)),
+            SendingEvent::Connected { at, local, server } => {
+                self.ends = Some((*local, *server));
+                push_bounded(&mut self.connections, (*at, *local), CONNECTIONS);
+            }
             SendingEvent::Tls { card, .. } => self.tls = Some(card.clone()),
             SendingEvent::Spoken(Spoken {
                 what: Speech::Content { .. },

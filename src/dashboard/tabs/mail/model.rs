@@ -69,7 +69,6 @@ impl MailModel {
 
     /// Takes in what the server reported.
     pub fn take(&mut self, event: MailEvent) {
-        self.sessions.take(&event);
         match event {
             MailEvent::Listening {
                 address,
@@ -98,7 +97,7 @@ impl MailModel {
             | MailEvent::Spoken { .. }
             | MailEvent::Secured { .. }
             | MailEvent::Dropped { .. }
-            | MailEvent::Closed { .. } => {}
+            | MailEvent::Closed { .. } => self.sessions.take(event),
         }
     }
 

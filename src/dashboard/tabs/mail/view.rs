@@ -21,6 +21,7 @@ pub const HELP_SECTIONS: &[(Context, &str)] = &[
     (Context::MailDetail, "help.mail_detail_keys"),
     (Context::MailMailbox, "help.mail_mailbox_keys"),
     (Context::MailMessage, "help.mail_message_keys"),
+    (Context::MailAsked, "help.mail_asked_keys"),
     (Context::MailFaults, "help.mail_faults_keys"),
     (Context::MailBoth, "help.mail_both_keys"),
     (Context::MailWire, "help.mail_wire_keys"),
@@ -110,11 +111,11 @@ pub fn render(app: &mut App, look: &Look, body: Rect, buffer: &mut Buffer) {
                 None
             }
             Panel::Both => {
-                tab.both.draw(model, focused, &scene, area, buffer);
+                tab.both.draw(model, revealed, focused, &scene, area, buffer);
                 None
             }
             Panel::Wire => {
-                tab.wire.draw(model, focused, &scene, area, buffer);
+                tab.wire.draw(model, revealed, focused, &scene, area, buffer);
                 None
             }
         };

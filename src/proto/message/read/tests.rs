@@ -159,7 +159,7 @@ fn what_is_wrong_is_told() {
         (part("no field\r\n", ""), vec![Defect::BrokenHeader]),
         (part(&many_fields, ""), vec![Defect::ManyFields]),
         (
-            part("Subject: =?utf-8?b?aGkNCkJjYzo=?=\r\n", ""),
+            part("Subject:\t=?utf-8?b?aGkNCkJjYzo=?=\tx\r\n", ""),
             vec![Defect::HiddenControl],
         ),
         (

@@ -34,7 +34,7 @@ pub fn read<'a>(
     if length + 2 > LONGEST {
         return Err(Refusal::new(
             501,
-            "5.1.7 A path has at most 256 octets (RFC 5321 4.5.3.1.3)",
+            "5.5.4 A path has at most 256 octets (RFC 5321 4.5.3.1.3)",
         ));
     }
     let (path, rest) = (&inside[..length], &inside[length + 1..]);
@@ -78,10 +78,6 @@ pub fn sender(path: &[u8]) -> Result<Address, Refusal> {
             501,
             "5.1.7 A local part has at most 64 octets (RFC 5321 4.5.3.1.1)",
         ),
-        AddressError::DomainTooLong => Refusal::new(
-            501,
-            "5.1.7 A domain has at most 255 octets (RFC 5321 4.5.3.1.2)",
-        ),
         AddressError::NoAt => Refusal::new(501, "5.1.7 The sender has no @domain"),
         _ => Refusal::new(501, "5.1.7 The sender is no address (RFC 5321 4.1.2)"),
     })
@@ -100,10 +96,6 @@ pub fn recipient(path: &[u8], name: &str) -> Result<Address, Refusal> {
         AddressError::LocalTooLong => Refusal::new(
             501,
             "5.1.3 A local part has at most 64 octets (RFC 5321 4.5.3.1.1)",
-        ),
-        AddressError::DomainTooLong => Refusal::new(
-            501,
-            "5.1.3 A domain has at most 255 octets (RFC 5321 4.5.3.1.2)",
         ),
         AddressError::NoAt => Refusal::new(501, "5.1.3 The recipient has no @domain"),
         _ => Refusal::new(501, "5.1.3 The recipient is no address (RFC 5321 4.1.2)"),

@@ -91,7 +91,7 @@ impl Session {
             }
             _ => self.check_recipients()?,
         }
-        self.input = Input::Content(Box::new(Incoming::Message(Message {
+        self.input = Input::Content(Incoming::Message(Message {
             // A lenient reader in any case: it notes what is bare, and where others would have seen the end.
             reader: DataReader::new(EndOfData::Lenient),
             end_of_data: self.end_of_data,
@@ -99,7 +99,7 @@ impl Session {
             bytes: 0,
             tail: [0, 0, 0, b'\r', b'\n'],
             refusal: None,
-        })));
+        }));
         Ok(say(
             context.out,
             354,
@@ -135,7 +135,7 @@ impl Session {
             return self.end_of_chunk(under_way, context);
         }
         // The reply waits until the chunk is here, even if it is refused (RFC 3030 §2).
-        self.input = Input::Content(Box::new(Incoming::Chunk(under_way)));
+        self.input = Input::Content(Incoming::Chunk(under_way));
         self.turn(
             Stage::Bdat,
             from,
@@ -184,17 +184,18 @@ impl Session {
                 turn: None,
             };
         };
-        let (consumed, is_whole) = match &mut *incoming {
+        let (consumed, is_whole) = match &mut incoming {
             Incoming::Message(message) => message.read(input, self.service.limits.message, context),
             Incoming::Chunk(chunk) => self.read_chunk(chunk, input, context),
         };
-        let turn = match (is_whole, *incoming) {
-            (false, incoming) => {
-                self.input = Input::Content(Box::new(incoming));
-                None
-            }
-            (true, Incoming::Message(message)) => Some(self.end_of_message(&message, context)),
-            (true, Incoming::Chunk(chunk)) => Some(self.end_of_chunk(chunk, context)),
+        let turn = if is_whole {
+            Some(match incoming {
+                Incoming::Message(message) => self.end_of_message(&message, context),
+                Incoming::Chunk(chunk) => self.end_of_chunk(chunk, context),
+            })
+        } else {
+            self.input = Input::Content(incoming);
+            None
         };
         Step { consumed, turn }
     }
@@ -280,7 +281,7 @@ impl Session {
             .and(of_command);
         let answer = match (&decision.verdict, refusal) {
             (None | Some(Verdict::Drop), None) => {
-                self.input = Input::Storing(stage, Box::new(decision));
+                self.input = Input::Storing(stage, decision);
                 let mut answer = Answer::NONE;
                 answer.next = Next::Store;
                 return self.turn(stage, from, answer, Decision::default(), context);
@@ -302,7 +303,7 @@ impl Session {
     pub fn stored(&mut self, outcome: Result<u64, NotStored>, context: &mut Context) -> Turn {
         let from = context.out.len();
         let (stage, decision) = match std::mem::replace(&mut self.input, Input::Command) {
-            Input::Storing(stage, decision) => (stage, *decision),
+            Input::Storing(stage, decision) => (stage, decision),
             other => {
                 self.input = other;
                 (Stage::Dot, Decision::default())

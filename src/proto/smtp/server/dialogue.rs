@@ -38,10 +38,11 @@ impl Session {
                 self.turn(stage, from, answer, decision, context)
             }
         };
-        if stage == Stage::Auth {
-            self.wary = turn.code.is_none_or(|code| code.0 != 334 && code.0 != 235);
-        } else if stage != Stage::Other {
-            self.wary = false;
+        match stage {
+            Stage::Auth => self.be_wary_after(&turn),
+            // What is unknown may be the first of several answers.
+            Stage::Other => {}
+            _ => self.wary = false,
         }
         turn.line = Some(0..line.len());
         turn.secret = secret;
@@ -58,10 +59,19 @@ impl Session {
         match stage {
             Stage::Auth => {
                 let text = &line[argument.clone()];
-                let space = text.iter().position(|&byte| byte == b' ')?;
-                // What LOGIN brings along is the user's name.
-                let is_name = text[..space].eq_ignore_ascii_case(b"LOGIN");
-                (!is_name).then_some(argument.start + space + 1..line.len())
+                let mut words = text.splitn(3, |&byte| byte == b' ');
+                let (mechanism, initial) = (words.next()?, words.next());
+                let open = if mechanism.eq_ignore_ascii_case(b"LOGIN") {
+                    // What LOGIN brings along is the user's name.
+                    mechanism.len() + 1 + initial?.len() + 1
+                } else if command::is_mechanism(mechanism) {
+                    mechanism.len() + 1
+                } else {
+                    // The mechanism was forgotten, and a secret stands in its place.
+                    0
+                };
+                let start = argument.start + open;
+                (start < line.len()).then_some(start..line.len())
             }
             Stage::Other if self.wary => Some(0..line.len()),
             _ => None,
@@ -153,7 +163,7 @@ impl Session {
         let out = &mut *context.out;
         turn::append(
             out,
-            format_args!("250-{} greets {}\r\n", self.service.name, self.helo),
+            format_args!("250-{} greets you\r\n", self.service.name),
         );
         line(out, 250, b'-', "PIPELINING");
         turn::append(

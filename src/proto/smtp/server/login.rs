@@ -90,7 +90,13 @@ impl Session {
         let mut turn = self.answered(exchange.ask, answer, exchange.decision, from, context);
         turn.line = Some(0..line.len());
         turn.secret = is_secret.then_some(0..line.len());
+        self.be_wary_after(&turn);
         turn
+    }
+
+    /// A client may go on with its answers although its login was refused.
+    pub(super) fn be_wary_after(&mut self, turn: &Turn) {
+        self.wary = turn.code.is_none_or(|code| ![235, 334].contains(&code.0));
     }
 
     /// Whether AUTH is possible now, and with what it begins.
@@ -160,7 +166,7 @@ impl Session {
         let turn = self.turn(Stage::Auth, from, answer, decision.clone(), context);
         // What is injected comes once.
         decision.inject = None;
-        self.input = Input::Login(Box::new(Exchange { ask, decision }));
+        self.input = Input::Login(Exchange { ask, decision });
         turn
     }
 

@@ -111,9 +111,9 @@ pub fn spoil(verdict: &Verdict, out: &mut Vec<u8>) -> Answer {
 }
 
 impl Session {
-    /// Writes a refusal and counts it. A client that only makes mistakes is sent away.
+    /// Writes a refusal and counts it, unless it may pass. A client that only makes mistakes is sent away.
     pub(super) fn refuse(&mut self, refusal: Refusal, context: &mut Context) -> Answer {
-        self.errors = self.errors.saturating_add(1);
+        self.errors = self.errors.saturating_add(u32::from(refusal.code >= 500));
         if self.errors < self.service.limits.errors {
             return say(context.out, refusal.code, refusal.text);
         }
