@@ -2,13 +2,14 @@
 # Side-by-side runs of this program and its peers, in one run, with each target and whether it was met.
 #   benches/versus.sh udp [echo|pinger|delay|dashboard]...
 #   benches/versus.sh web [small|large|idle|memory|dashboard]... [--requests N]
+#   benches/versus.sh mail [server|client|memory]...
 # A peer that is not installed is skipped, and said so. A missed target fails nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 lab=${1:-}
 case "$lab" in
-udp | web)
+udp | web | mail)
     shift
     # Debian keeps servers where only root looks for programs.
     PATH=$PATH:/usr/sbin

@@ -18,10 +18,11 @@ use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use clap_complete::Shell;
 
 use self::flags::{DASHBOARD, EVERYWHERE, Flag, settings_of};
-pub use self::mail::{Body, MailOptions, PasswordSource};
 use crate::headless::access_log::LogFormat;
+use crate::headless::mail::MailOptions;
 use crate::headless::output::Format;
 use crate::net::resolve::Family;
+use crate::proto::smtp::plan::Password;
 use crate::settings::{
     self, Environment, File, Given, Problem, Resolved, Settings, SettingsError, Source,
     parse_milliseconds_up, parse_positive, variable,
@@ -115,7 +116,7 @@ pub enum Command {
         /// How to report.
         format: Format,
         /// Where the account's password is, instead of the command in the settings.
-        password: Option<PasswordSource>,
+        password: Option<Password>,
     },
     /// Print the settings in force.
     Config,
@@ -462,7 +463,9 @@ mod tests {
 
     use super::flags::{ECHO, MAIL, MAILBOX, PING, SERVE};
     use super::*;
+    use crate::headless::mail::Body;
     use crate::proto::http::service::Mode;
+    use crate::proto::smtp::fault::Fault;
     use crate::proto::smtp::plan::Retry;
     use crate::proto::smtp::sasl::Mechanism;
     use crate::proto::smtp::server::EndOfData;
@@ -627,7 +630,7 @@ mod tests {
                     mail.quit_after = Some(Stage::Rcpt);
                     mail.insecure = true;
                     mail.format = Json;
-                    mail.password = Some(PasswordSource::Variable("V".to_owned()));
+                    mail.password = Some(Password::Variable("V".to_owned()));
                 }),
             ),
             (
@@ -649,7 +652,7 @@ mod tests {
                 "mailbox --json --user u --password-file f",
                 Command::Mailbox {
                     format: Json,
-                    password: Some(PasswordSource::File(PathBuf::from("f"))),
+                    password: Some(Password::File(PathBuf::from("f"))),
                 },
             ),
             ("config", Command::Config),
@@ -744,7 +747,7 @@ mod tests {
         assert_eq!(client.retry, Retry::After { pause, times: 2 });
 
         let line = "mailbox --listen :0 --tls-listen none --user u --password-command pass --dir mail \
-                    --lenient --max-size 1k";
+                    --lenient --max-size 1k --scenario greylist --fault rcpt=550 --fault mail=drop";
         let server = run(line).unwrap().settings.mail.server;
         assert_eq!(server.listen, "127.0.0.1:0".parse().unwrap());
         assert_eq!(server.tls_listen, None);
@@ -753,6 +756,12 @@ mod tests {
         assert_eq!(server.store, MailStore::Folder(PathBuf::from("mail")));
         assert_eq!(server.end_of_data, EndOfData::Lenient);
         assert_eq!(server.limits.message, 1024);
+        assert_eq!(
+            server.scenario.map(|scenario| scenario.name),
+            Some("greylist")
+        );
+        let faults: Vec<String> = server.faults.iter().map(Fault::to_string).collect();
+        assert_eq!(faults, ["rcpt=550", "mail=drop"]);
     }
 
     #[test]

@@ -79,9 +79,11 @@ pub mod net {
     pub mod echo;
     pub mod files;
     mod lock;
+    pub mod mail_client;
     pub mod mail_server;
     pub mod maildir;
     pub mod os;
+    pub mod password;
     pub mod pinger;
     pub mod request_sender;
     pub mod resolve;
@@ -95,8 +97,11 @@ pub mod net {
 /// The labs without the dashboard.
 pub mod headless {
     pub mod access_log;
+    mod dialogue;
     pub mod echo;
     pub mod get;
+    pub mod mail;
+    pub mod mailbox;
     pub mod output;
     pub mod ping;
     pub mod serve;

@@ -2,38 +2,53 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
 use sockscope::cli::{self, Command, Exit, Invocation, Stream};
 use sockscope::dashboard::app::Setup;
-use sockscope::dashboard::effects::{Labs, draw_text};
+use sockscope::dashboard::effects::{Labs, MailConfig, draw_text};
 use sockscope::dashboard::tabs::mail::MailSetup;
 use sockscope::dashboard::tabs::ping::PingSetup;
 use sockscope::dashboard::tabs::ping::knobs::{Pace, PaceKind};
 use sockscope::dashboard::tabs::web::WebSetup;
 use sockscope::dashboard::{run, terminal};
 use sockscope::headless::output::{Failure, Format};
-use sockscope::headless::{echo, get, ping, serve};
+use sockscope::headless::{echo, get, mail, mailbox, ping, serve};
+use sockscope::net::draft;
 use sockscope::net::echo::EchoConfig;
 use sockscope::net::files::{Hidden, Links, Listing, Policy, Root};
+use sockscope::net::mail_client;
+use sockscope::net::mail_server::MailServerConfig;
+use sockscope::net::maildir::Store;
 use sockscope::net::os;
+use sockscope::net::password;
 use sockscope::net::resolve::{self, Family};
 use sockscope::net::stop::StopRequest;
+use sockscope::net::tls::{Authority, Certificate};
 use sockscope::net::web::{Keep, Trace, WebConfig};
 use sockscope::proto::guard::Caps;
 use sockscope::proto::ping::{Mode, Plan};
+use sockscope::proto::secret::Secret;
+use sockscope::proto::smtp::plan::Password;
+use sockscope::proto::smtp::server::{Accounts, Service};
+use sockscope::proto::smtp::stage::Stage;
 use sockscope::settings::{
-    EchoSettings, Environment, PingMode, PingPlan, PingSettings, Place, WebSettings,
+    EchoSettings, Environment, MailServerSettings, MailStore, PingMode, PingPlan, PingSettings,
+    Place, WebSettings,
 };
 use sockscope::trace::clock::Clock;
-use sockscope::words::{Words, phrases};
+use sockscope::trace::start_error::{Reason, StartError, Transport};
+use sockscope::words::{Words, outcome, phrases};
 
 /// Exit codes: what was asked for was done; it was tried in vain; it could not be tried.
 const DONE: u8 = 0;
 const IN_VAIN: u8 = 1;
 const BAD_USE: u8 = 2;
+
+/// The Maildir in the folder for what the program keeps.
+const MAILDIR: &str = "mail";
 
 fn main() -> ExitCode {
     let clock = Clock::new(Instant::now(), SystemTime::now());
@@ -140,7 +155,11 @@ fn carry_out(invocation: Invocation, clock: Clock) -> u8 {
                 Err(error) => finish(Err(error)),
             }
         }
-        Command::Mail(_) | Command::Mailbox { .. } => BAD_USE,
+        Command::Mail(ref options) => run_mail(&invocation, options, words, clock),
+        Command::Mailbox {
+            format,
+            ref password,
+        } => run_mailbox(&invocation, format, password.as_ref(), words, clock),
         Command::Dashboard => run_dashboard(&invocation, words, clock),
     }
 }
@@ -239,6 +258,106 @@ fn end_of(result: Result<(), Failure>, words: Words) -> u8 {
             IN_VAIN
         }
     }
+}
+
+fn run_mail(
+    invocation: &Invocation,
+    options: &mail::MailOptions,
+    words: Words,
+    clock: Clock,
+) -> u8 {
+    let own = invocation.state_folder.as_deref().map(Authority::file);
+    let place = mail::Place {
+        settings: &invocation.settings.mail,
+        own_certificate: own.filter(|file| file.is_file()),
+        words,
+        clock,
+    };
+    let send = |plan: &_, clock, orders, report: &mut dyn FnMut(_)| {
+        mail_client::send(plan, clock, orders, report);
+    };
+    match mail::run(options, place, send, io::stdout().lock(), io::stderr()) {
+        Ok(code) => code,
+        Err(error) => finish(Err(error)),
+    }
+}
+
+/// The mail server as it is set; `state_folder` is for what it keeps. `password` is where the account's is, instead of the command in the settings.
+fn mail_config(
+    settings: &MailServerSettings,
+    state_folder: Option<&Path>,
+    password: Option<&Password>,
+    words: Words,
+) -> Result<MailServerConfig, String> {
+    let no_certificate = |error| words.fill("receive.no_certificate", &[("error", &error)]);
+    let certificate = match state_folder {
+        Some(folder) => Certificate::load_or_make(folder).map_err(|error| error.to_string()),
+        None => Certificate::passing(),
+    };
+    let command = settings.account_password_command.clone();
+    let password = password.cloned().or(command.map(Password::Command));
+    let accounts = match (&settings.account, password) {
+        (None, None) => Accounts::Anybody,
+        (None, Some(_)) => return Err(words.t("receive.no_user").into_owned()),
+        (Some(user), None) => {
+            return Err(words.fill("receive.no_password", &[("user", user)]));
+        }
+        (Some(user), Some(password)) => Accounts::Only {
+            user: user.clone(),
+            password: fetched(&password, words)?,
+        },
+    };
+    Ok(MailServerConfig {
+        listen: settings.listen,
+        tls_listen: settings.tls_listen,
+        store: match (&settings.store, state_folder) {
+            (MailStore::Memory, _) => Store::Memory,
+            (MailStore::Folder(folder), _) => Store::Folder(folder.clone()),
+            (MailStore::StateFolder, Some(folder)) => Store::Folder(folder.join(MAILDIR)),
+            (MailStore::StateFolder, None) => {
+                return Err(words.t("receive.no_state_folder").into_owned());
+            }
+        },
+        service: Service {
+            name: settings.name.clone(),
+            accounts,
+            limits: settings.limits,
+        },
+        faults: settings.all_faults(),
+        end_of_data: settings.end_of_data,
+        certificate: Some(certificate.map_err(no_certificate)?),
+    })
+}
+
+/// A password, from wherever it is.
+fn fetched(password: &Password, words: Words) -> Result<Secret, String> {
+    let runtime = runtime().map_err(|error| error.to_string())?;
+    let fetched = runtime.block_on(password::fetch(password));
+    let stage = outcome::stage(Stage::Auth, words);
+    fetched.map_err(|failure| outcome::failure(&failure, &stage, words).what)
+}
+
+fn run_mailbox(
+    invocation: &Invocation,
+    format: Format,
+    password: Option<&Password>,
+    words: Words,
+    clock: Clock,
+) -> u8 {
+    let settings = &invocation.settings.mail.server;
+    let state_folder = invocation.state_folder.as_deref();
+    let config = match mail_config(settings, state_folder, password, words) {
+        Ok(config) => config,
+        Err(complaint) => {
+            complain(&complaint);
+            return BAD_USE;
+        }
+    };
+    let out = io::stdout().lock();
+    let result = runtime()
+        .map_err(Failure::Output)
+        .and_then(|runtime| runtime.block_on(mailbox::run(config, format, words, clock, out)));
+    end_of(result, words)
 }
 
 /// Everything async runs on this one thread; the labs have threads of their own.
@@ -375,6 +494,22 @@ fn end_even_if_stuck() -> io::Result<()> {
         .map(drop)
 }
 
+/// The Mail tab's labs. What keeps the server from starting is no reason to withhold the other tabs: its own tab tells.
+fn mail_lab(invocation: &Invocation, words: Words) -> MailConfig {
+    let settings = &invocation.settings.mail.server;
+    let state = invocation.state_folder.as_deref();
+    MailConfig {
+        server: mail_config(settings, state, None, words).map_err(|error| StartError {
+            transport: Transport::Tcp,
+            address: settings.listen,
+            reason: Reason::Other,
+            error,
+        }),
+        state: invocation.state_folder.clone(),
+        saves: PathBuf::from("."),
+    }
+}
+
 fn run_dashboard(invocation: &Invocation, words: Words, clock: Clock) -> u8 {
     let settings = &invocation.settings;
     let plan = settings.ping.plan(Place::Dashboard);
@@ -388,6 +523,7 @@ fn run_dashboard(invocation: &Invocation, words: Words, clock: Clock) -> u8 {
     let labs = Labs::new(
         echo_config(&settings.echo, None),
         web_config(&settings.web, Keep::SCREEN, words),
+        mail_lab(invocation, words),
         plan.plain,
         Family::Any,
         clock,
@@ -417,8 +553,9 @@ fn run_dashboard(invocation: &Invocation, words: Words, clock: Clock) -> u8 {
         },
         mail: MailSetup {
             client: settings.mail.client.clone(),
+            draft: invocation.state_folder.as_deref().and_then(draft::load),
+            faults: settings.mail.server.all_faults(),
             end_of_data: settings.mail.server.end_of_data,
-            ..MailSetup::default()
         },
     };
     let seen = end_even_if_stuck()

@@ -23,6 +23,7 @@ const _: &[&str] = &[
     include_str!("../assets/locales/faults.yml"),
     include_str!("../assets/locales/labs.yml"),
     include_str!("../assets/locales/login.yml"),
+    include_str!("../assets/locales/mail.yml"),
     include_str!("../assets/locales/mailbox.yml"),
     include_str!("../assets/locales/message.yml"),
     include_str!("../assets/locales/sender.yml"),

@@ -7,7 +7,8 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use super::{bad_value, format, subcommand, switch};
-use crate::headless::output::Format;
+use crate::headless::mail::{Body, MailOptions};
+use crate::proto::smtp::plan::Password;
 use crate::proto::smtp::stage::Stage;
 use crate::settings::{Problem, SettingsError, parse_positive};
 
@@ -21,47 +22,6 @@ const STOPS: [Stage; 7] = [
     Stage::Rcpt,
     Stage::Dot,
 ];
-
-/// What `sockscope mail` is told by its flags alone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MailOptions {
-    /// How to report.
-    pub format: Format,
-    /// Where the password is, instead of the command in the settings.
-    pub password: Option<PasswordSource>,
-    /// As they were typed, each perhaps several addresses.
-    pub to: Vec<String>,
-    pub cc: Vec<String>,
-    pub bcc: Vec<String>,
-    /// `None` leaves it to the place.
-    pub subject: Option<String>,
-    pub body: Option<Body>,
-    /// Paths of files.
-    pub attachments: Vec<String>,
-    /// How often the message is sent.
-    pub count: u32,
-    /// After this stage's reply, end with QUIT.
-    pub quit_after: Option<Stage>,
-    /// Go on although the certificate cannot be trusted.
-    pub insecure: bool,
-}
-
-/// Where a password is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PasswordSource {
-    /// In a variable of the environment.
-    Variable(String),
-    /// In the first line of a file.
-    File(PathBuf),
-}
-
-/// What a message says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Body {
-    Text(String),
-    File(PathBuf),
-    StandardInput,
-}
 
 /// Where the password is, besides the flag that stands for a setting.
 fn password_flags() -> [Arg; 2] {
@@ -116,12 +76,12 @@ pub(super) fn mailbox_command() -> Command {
 }
 
 /// Where the flags say that the password is.
-pub(super) fn password(matches: &ArgMatches) -> Option<PasswordSource> {
+pub(super) fn password(matches: &ArgMatches) -> Option<Password> {
     let variable = matches.get_one::<String>("password-env").cloned();
     let file = || matches.get_one::<PathBuf>("password-file").cloned();
     variable
-        .map(PasswordSource::Variable)
-        .or_else(|| file().map(PasswordSource::File))
+        .map(Password::Variable)
+        .or_else(|| file().map(Password::File))
 }
 
 pub(super) fn options(matches: &ArgMatches) -> Result<MailOptions, SettingsError> {

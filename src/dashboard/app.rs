@@ -476,7 +476,11 @@ impl App {
             }
         }
         match action {
-            Action::Quit => return vec![Effect::Quit],
+            Action::Quit => {
+                let mut effects = self.mail.save_draft();
+                effects.push(Effect::Quit);
+                return effects;
+            }
             Action::Help => self.overlay = Some(Overlay::Help { scroll: 0 }),
             Action::FrontTab(index) => {
                 self.front = Tab::ALL.get(index).copied().unwrap_or(self.front);
@@ -572,7 +576,13 @@ impl App {
         match key.code {
             KeyCode::Esc => self.overlay = None,
             KeyCode::Enter => {
-                let (purpose, text) = (prompt.purpose, prompt.input.value().trim().to_owned());
+                let (purpose, text) = (prompt.purpose, prompt.input.value());
+                let text = match purpose {
+                    // Every blank of it is sent.
+                    Purpose::Mail(Question::RawLine) => text,
+                    _ => text.trim(),
+                };
+                let text = text.to_owned();
                 return self.prompt_entered(purpose, &text);
             }
             _ => {

@@ -1,7 +1,9 @@
-//! From effects to labs: the only file of the dashboard that names [`crate::net`].
+//! From effects to labs: the only files of the dashboard that name [`crate::net`], this one and its folder.
 //!
 //! The labs run on threads of their own and report to taps of their own, so that a flood at the echo server can't push a ping out of the list, nor a
 //! flood at the web server what our own request was answered.
+
+mod mail;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,6 +11,9 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 
+pub use mail::MailConfig;
+
+use self::mail::MailLab;
 use super::app::{Counters, Effect, Msg};
 use super::tabs::ping::Figures;
 use super::tabs::web::WebReport;
@@ -37,6 +42,8 @@ const SENDER_TAP: usize = 4_096;
 const CONNECTIONS: usize = 256;
 /// Names that may be waiting to be resolved.
 const RESOLVING: usize = 64;
+/// Answers of the mailbox and the disk that may wait.
+const ANSWERS: usize = 64;
 
 /// The running labs. Dropping them stops them.
 pub struct Labs {
@@ -59,6 +66,8 @@ pub struct Labs {
     unwanted: Vec<TargetId>,
     resolved_tx: mpsc::Sender<Resolved>,
     resolved: mpsc::Receiver<Resolved>,
+    mail: MailLab,
+    answers: mpsc::Receiver<Msg>,
 }
 
 /// What the pings of a session say: its tokens are drawn anew.
@@ -78,6 +87,8 @@ pub struct Shown {
     pub rtt_bars: bool,
     /// The web server's figures and connections.
     pub web: bool,
+    /// The mail server's figures.
+    pub mail: bool,
 }
 
 struct Resolved {
@@ -90,6 +101,7 @@ impl Labs {
     pub fn new(
         echo_config: EchoConfig,
         web_config: WebConfig,
+        mail_config: MailConfig,
         plain: bool,
         family: Family,
         clock: Clock,
@@ -100,6 +112,14 @@ impl Labs {
             Tap::new(capacity, move || wake.notify_one())
         };
         let (resolved_tx, resolved) = mpsc::channel(RESOLVING);
+        let (answers_tx, answers) = mpsc::channel(ANSWERS);
+        let mail = MailLab::new(
+            mail_config,
+            clock,
+            tap(mail::SERVER_TAP),
+            tap(mail::SENDING_TAP),
+            answers_tx,
+        );
         Self {
             clock,
             echo_config,
@@ -119,6 +139,8 @@ impl Labs {
             unwanted: Vec::new(),
             resolved_tx,
             resolved,
+            mail,
+            answers,
         }
     }
 
@@ -131,6 +153,7 @@ impl Labs {
     pub async fn changed(&mut self) -> Option<Msg> {
         tokio::select! {
             () = self.wake.notified() => None,
+            answer = self.answers.recv() => answer,
             resolved = self.resolved.recv() => resolved.and_then(|resolved| self.start_pinger(resolved)),
         }
     }
@@ -140,11 +163,14 @@ impl Labs {
         let mut events: Vec<Event> = Vec::new();
         let left_out = self.ping_tap.drain(&mut events) + self.echo_tap.drain(&mut events);
         let web_left_out = self.web_tap.drain(&mut events) + self.sender_tap.drain(&mut events);
-        (!events.is_empty() || left_out > 0 || web_left_out > 0).then_some(Msg::Events {
+        let mail_left_out =
+            self.mail.server_tap.drain(&mut events) + self.mail.sending_tap.drain(&mut events);
+        let is_news = !events.is_empty() || left_out > 0 || web_left_out > 0 || mail_left_out > 0;
+        is_news.then_some(Msg::Events {
             events,
             left_out,
             web_left_out,
-            mail_left_out: 0,
+            mail_left_out,
         })
     }
 
@@ -173,7 +199,7 @@ impl Labs {
                     more,
                 })
             }),
-            mail: None,
+            mail: self.mail.report().filter(|_| shown.mail),
         }
     }
 
@@ -254,7 +280,7 @@ impl Labs {
             | Effect::ReadMessage(_)
             | Effect::DeleteMessages(_)
             | Effect::SaveFile { .. }
-            | Effect::Complete(_) => {}
+            | Effect::Complete(_) => return self.mail.perform(effect),
             Effect::Quit | Effect::SetMouse(_) | Effect::Copy(_) => {}
         }
         None

@@ -126,6 +126,7 @@ pub async fn run(
     let counters = labs.counters(Shown {
         rtt_bars: false,
         web: true,
+        mail: false,
     });
     let web = counters.web.as_ref().map(|report| report.figures.clone());
     app.update(Msg::Counters(counters), now());
@@ -175,6 +176,7 @@ fn take_in(app: &mut App, labs: &mut Labs, screen: &mut Screen, now: Duration) -
     let shown = Shown {
         rtt_bars: app.ping.shows_rtt_bars(app.area),
         web: app.front == Tab::Web,
+        mail: app.front == Tab::Mail,
     };
     let effects = app.update(Msg::Counters(labs.counters(shown)), now);
     perform(app, effects, labs, screen, now)?;

@@ -6,7 +6,8 @@ use thiserror::Error;
 use super::layers::Source;
 use super::table::Row;
 use crate::proto::link::SpecError;
-use crate::words::{Lang, Words, phrases};
+use crate::proto::smtp::fault::FaultError;
+use crate::words::{Lang, Words, fault, phrases};
 
 /// The longest part of a value that a message repeats, in characters.
 const LONGEST_SHOWN: usize = 80;
@@ -18,6 +19,14 @@ pub enum Problem {
     NotAllowed,
     /// The link's notation says more exactly what is wrong. Boxed to keep every `Result` here small.
     Spec(Box<SpecError>),
+    /// So does that of the mail server's faults.
+    Fault(Box<FaultError>),
+}
+
+impl From<FaultError> for Problem {
+    fn from(error: FaultError) -> Problem {
+        Problem::Fault(Box::new(error))
+    }
 }
 
 impl From<SpecError> for Problem {
@@ -118,6 +127,7 @@ impl SettingsError {
                 let why = match problem {
                     Problem::NotAllowed => words.t(allowed).into_owned(),
                     Problem::Spec(error) => phrases::spec_error(error, words),
+                    Problem::Fault(error) => fault::error(error, words),
                 };
                 words.fill(
                     "settings.error.bad_value",

@@ -414,6 +414,8 @@ mod tests {
     use super::*;
     use crate::proto::http::service::Mode;
     use crate::proto::link::{Loss, Preset, Probability, Rate};
+    use crate::proto::smtp::plan::Security;
+    use crate::proto::smtp::sasl::Mechanism;
     use crate::settings::{Count, PingMode, ThemeName};
     use crate::words::Lang;
 
@@ -499,6 +501,21 @@ mod tests {
                         .t("settings.allowed.service_mode")
                         .contains(mode.name())
                 );
+            }
+            for scenario in crate::proto::smtp::fault::scenarios() {
+                assert!(words.t("cli.mailbox.scenario").contains(scenario.name));
+            }
+            for security in Security::ALL {
+                assert!(
+                    words
+                        .t("settings.allowed.security")
+                        .contains(security.name())
+                );
+                assert!(words.t("cli.mail.security").contains(security.name()));
+            }
+            for mechanism in Mechanism::ALL {
+                assert!(words.t("settings.allowed.auth").contains(mechanism.name()));
+                assert!(words.t("cli.mail.auth").contains(mechanism.name()));
             }
             for lang in Lang::ALL {
                 assert!(words.t("settings.allowed.lang").contains(lang.code()));
@@ -691,8 +708,8 @@ mod tests {
             ("mail.name", "lab.example", "é"),
             ("mail.account", "anybody student", "\u{7}"),
             ("mail.account_password_command", "none pass", "\u{7}"),
-            ("mail.scenario", "none", "nothing"),
-            ("mail.faults", "none", "nothing"),
+            ("mail.scenario", "none greylist", "nothing"),
+            ("mail.faults", "none rcpt=550 rcpt#2=drop", "nothing x=550"),
             ("mail.end_of_data", "strict lenient", "Strict"),
             ("mail.max_size", "1 50M 1G", "0 2G"),
             ("mail.max_recipients", "1 10000", "0 10001"),
@@ -913,6 +930,7 @@ mod tests {
             ("web.force", "/a=404 /b=503"),
             ("web.rate", "64k"),
             ("web.max_fields", "50"),
+            ("mail.faults", "rcpt=550 5.1.1 No, not here\nmail=drop"),
         ];
         let mut file = file(text);
         file.path = PathBuf::from("odd\n\u{202e}\"name.toml");
@@ -943,6 +961,7 @@ mod tests {
             "force = [\"/a=404\", \"/b=503\"]  # --web.force",
             "rate = \"64k\"  # --web.rate",
             "max_fields = 50  # --web.max_fields",
+            "faults = [\"rcpt=550 5.1.1 No, not here\", \"mail=drop\"]  # --mail.faults",
         ] {
             assert!(toml.lines().any(|have| have == line), "{line}\nin\n{toml}");
         }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::address::{host_and_port, is_host, local};
-use super::table::AUTO;
+use super::table::{AUTO, lines};
 use super::web::NONE;
 use super::{MAIL_PORT, MAIL_TLS_PORT, Problem};
 use crate::proto::link::parse_duration;
@@ -29,6 +29,9 @@ const RETRIES: u32 = 3;
 
 /// The most times that can be asked for.
 const MOST_RETRIES: u32 = 1_000;
+
+/// The most faults that can be set at a time.
+const MOST_FAULTS: usize = 64;
 
 /// The longest name of a host or of ourselves (RFC 5321 §4.5.3.1.2).
 const LONGEST_NAME: usize = 255;
@@ -104,7 +107,7 @@ pub struct MailServerSettings {
     pub limits: Limits,
     /// What it does wrong, besides what the scenario says.
     pub faults: Vec<Fault>,
-    pub scenario: Option<&'static Scenario>,
+    pub scenario: Option<Scenario>,
     pub end_of_data: EndOfData,
 }
 
@@ -156,6 +159,17 @@ impl MailClientSettings {
             MailAuth::Never => None,
             MailAuth::By(mechanism) => Some(mechanism),
         }
+    }
+}
+
+impl MailServerSettings {
+    /// Everything that is done wrong: what the scenario says, then the single faults.
+    #[must_use]
+    pub fn all_faults(&self) -> Vec<Fault> {
+        let scenario = self.scenario.map(|scenario| scenario.parsed());
+        let mut faults = scenario.unwrap_or_default();
+        faults.extend_from_slice(&self.faults);
+        faults
     }
 }
 
@@ -275,14 +289,18 @@ pub(super) fn parse_faults(text: &str) -> Result<Vec<Fault>, Problem> {
     if text == NONE {
         return Ok(Vec::new());
     }
-    Err(Problem::NotAllowed)
+    let faults: Vec<Fault> = lines(text).map(Fault::parse).collect::<Result<_, _>>()?;
+    if faults.is_empty() || faults.len() > MOST_FAULTS {
+        return Err(Problem::NotAllowed);
+    }
+    Ok(faults)
 }
 
-pub(super) fn parse_scenario(text: &str) -> Result<Option<&'static Scenario>, Problem> {
+pub(super) fn parse_scenario(text: &str) -> Result<Option<Scenario>, Problem> {
     if text == NONE {
         return Ok(None);
     }
-    Err(Problem::NotAllowed)
+    Ok(Some(Scenario::from_name(text)?))
 }
 
 pub(super) fn parse_end_of_data(text: &str) -> Result<EndOfData, Problem> {
@@ -461,6 +479,28 @@ mod tests {
         ] {
             assert_eq!(parse_retry(text).ok(), want, "{text:?}");
         }
+    }
+
+    #[test]
+    fn faults_are_read_one_a_line_and_follow_those_of_the_scenario() {
+        let mut server = Settings::default().mail.server;
+        server.scenario = parse_scenario("greylist").unwrap();
+        server.faults = parse_faults("\n rcpt#2=451 4.7.1 Not now, later; \nmail=drop\n").unwrap();
+        let all: Vec<String> = server.all_faults().iter().map(Fault::to_string).collect();
+        assert_eq!(
+            all,
+            [
+                "rcpt=greylist:30s",
+                "rcpt#2=451 4.7.1 Not now, later;",
+                "mail=drop"
+            ]
+        );
+        assert!(matches!(parse_faults("rcpt"), Err(Problem::Fault(_))));
+        assert!(matches!(parse_scenario("rcpt"), Err(Problem::Fault(_))));
+        assert_eq!(parse_faults(""), Err(Problem::NotAllowed));
+        let many = |n| "rcpt=550\n".repeat(n);
+        assert!(parse_faults(&many(MOST_FAULTS)).is_ok());
+        assert!(parse_faults(&many(MOST_FAULTS + 1)).is_err());
     }
 
     #[test]

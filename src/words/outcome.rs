@@ -73,7 +73,8 @@ pub fn summary(summary: &Summary, words: Words) -> Told {
     }
 }
 
-fn failure(failure: &Failure, stage: &str, words: Words) -> Told {
+/// Why nothing was decided; `stage` is in words.
+pub fn failure(failure: &Failure, stage: &str, words: Words) -> Told {
     match failure {
         Failure::Source { what, error } => Told::new(
             words.fill(

@@ -495,3 +495,6 @@ impl MailTab {
         self.cursor
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::session::Connection;
 use crate::net::maildir::Kept;
-use crate::proto::secret::{MASK, Secret};
 use crate::proto::smtp::code::{Code, allowed, expected};
 use crate::proto::smtp::reply::{Limits, Reply, ReplyParser};
 use crate::proto::smtp::server::Turn;
@@ -29,11 +28,12 @@ impl Connection {
     /// Takes note of a turn; `input` is what its line is part of.
     pub(super) fn note(&mut self, turn: &Turn, input: &[u8]) {
         let counters = &self.server.counters;
-        if let Some(line) = &turn.line {
+        if turn.line.is_some() {
             counters.command();
             self.commands += 1;
             self.tell_spoken(turn.stage, || {
-                Speech::Command(line_of(input, line, turn.secret.as_ref()))
+                // There is a line.
+                Speech::Command(turn.heard(input).unwrap_or_else(|| Line::open(b"")))
             });
         }
         if let Some(measure) = turn.measure {
@@ -136,26 +136,6 @@ impl Connection {
             bytes: bytes.len() as u64,
             excerpt: bytes[..bytes.len().min(EXCERPT)].into(),
         });
-    }
-}
-
-/// A line as it may be shown.
-fn line_of(input: &[u8], line: &Range<usize>, secret: Option<&Range<usize>>) -> Line {
-    let whole = &input[line.clone()];
-    let Some(secret) = secret else {
-        return Line {
-            shown: whole.into(),
-            secret: None,
-        };
-    };
-    let shown = [
-        &input[line.start..secret.start],
-        MASK.as_bytes(),
-        &input[secret.end..line.end],
-    ];
-    Line {
-        shown: shown.concat().into(),
-        secret: Some(Secret::new(whole)),
     }
 }
 

@@ -8,8 +8,9 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use chrono::{DateTime, Local};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -20,10 +21,11 @@ use crate::net::lock::lock;
 use crate::net::maildir::{Incoming, Kept, NotKept};
 use crate::net::timer::Timer;
 use crate::net::tls;
+use crate::proto::message::stamp::{Stamp, With, trace_headers};
 use crate::proto::smtp::server::{
     Cause, Channel, Context, Farewell, Manner, Next, NotStored, Session, Turn,
 };
-use crate::trace::mail::{MailEvent, SessionEnd, SessionId};
+use crate::trace::mail::{MailEvent, MessageId, SessionEnd, SessionId};
 
 /// A handshake takes a few packets; who takes longer speaks no TLS, or means no good.
 const HANDSHAKE: Duration = Duration::from_secs(30);
@@ -346,36 +348,36 @@ impl Connection {
         self.was_receiving = is_receiving;
     }
 
-    /// Makes room for a message. What the server adds stands at its top (RFC 5321 §4.4).
+    /// Begins to gather a message.
     fn begin_message(&mut self) {
         if self.incoming.is_some() {
             return;
         }
-        let mut incoming = self
-            .server
-            .mailbox
-            .begin(self.server.clock.wall(self.arrived));
-        self.write_stamp(incoming.id(), incoming.buffer());
-        self.head = incoming.buffer().len();
+        let taken = self.server.clock.wall(self.arrived);
+        let mut incoming = self.server.mailbox.begin(taken);
+        let stamp = self.stamp(incoming.id(), taken);
+        self.head = stamp.len();
+        incoming.buffer().extend_from_slice(&stamp);
         self.incoming = Some(incoming);
     }
 
-    fn write_stamp(&self, id: u64, out: &mut Vec<u8>) {
-        // STAND-IN
-        use std::io::Write as _;
-        let envelope = self.session.envelope();
-        let from = envelope.from.as_ref().map_or("", |from| from.as_str());
-        let _ = write!(out, "Return-Path: <{from}>\r\n");
-        for to in &envelope.to {
-            let _ = write!(out, "Delivered-To: {to}\r\n");
-        }
-        let _ = write!(
-            out,
-            "Received: from {} ([{}]) by {} with ESMTP id {id:x}; Sun, 22 Nov 2026 13:00:00 +0000\r\n",
-            self.session.helo().unwrap_or_default(),
-            self.client.ip(),
-            self.server.service.name
-        );
+    /// What a server adds to a message that it takes (RFC 5321 §4.4).
+    fn stamp(&self, id: MessageId, taken: SystemTime) -> Vec<u8> {
+        let session = &self.session;
+        trace_headers(&Stamp {
+            envelope: session.envelope(),
+            helo: session.helo().unwrap_or_default(),
+            client: self.client.ip(),
+            server: &self.server.service.name,
+            id: &id.to_string(),
+            with: With {
+                extended: session.extended(),
+                encrypted: session.encrypted(),
+                authenticated: session.user().is_some(),
+                utf8: session.utf8(),
+            },
+            date: DateTime::<Local>::from(taken).fixed_offset(),
+        })
     }
 
     fn needs_disk(&mut self) -> bool {
@@ -550,6 +552,8 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
+        // Whoever is told of the end finds nothing half done.
+        self.incoming = None;
         if self.session.receiving() {
             self.server.counters.refused();
         }

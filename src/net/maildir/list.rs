@@ -2,16 +2,24 @@
 //! listed, and kept.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::sync::Arc;
 
-use super::{Entry, LISTED, Mailbox, Place, Shared, Summary, name};
+use super::{Entry, LISTED, Mailbox, Part, Place, Shared, Summary, name};
 use crate::net::lock::lock;
+use crate::proto::message::read::Letter;
+use crate::proto::message::stamp;
 use crate::proto::smtp::address::Envelope;
 use crate::trace::mail::{Listed, MessageId, Page};
 
-/// Of a longer message, only the beginning is read for a list and a search.
-const BEGINNING: u64 = 1 << 20;
+/// Of a message with more bytes, only the beginnings of its parts are looked at.
+const WHOLE: u64 = 1 << 20;
+/// Lines that are the beginning of a part.
+const BEGINNING: usize = 200;
+/// Bytes of a line that are looked at together.
+const LINE: u64 = 4 * 1024;
+/// Bytes read at once.
+const BLOCK: usize = 64 * 1024;
 /// Bytes of messages that one search reads. In older messages than these are found in, sender, recipients and subject are searched, and nothing else.
 const SEARCHED: u64 = 64 << 20;
 
@@ -76,7 +84,7 @@ impl Mailbox {
             shared,
             left: SEARCHED,
             learned: Vec::new(),
-            gone: Vec::new(),
+            gone: false,
         };
         for candidate in &candidates {
             let Some(listed) = reader.listed(candidate, &needle) else {
@@ -100,48 +108,54 @@ struct Reader<'a> {
     /// Bytes that may still be searched.
     left: u64,
     learned: Vec<(MessageId, Arc<Summary>)>,
-    gone: Vec<MessageId>,
+    /// A message was not there any more.
+    gone: bool,
 }
 
 impl Reader<'_> {
     /// The message's line, if it holds `needle`.
     fn listed(&mut self, candidate: &Candidate, needle: &str) -> Option<Listed> {
-        let mut beginning = None;
+        if let Some(summary) = &candidate.summary
+            && summary.holds(needle)
+        {
+            return Some(candidate.listed(summary));
+        }
+        let may_search = self.left >= candidate.bytes.min(WHOLE);
+        if candidate.summary.is_some() && !may_search {
+            return None;
+        }
+        let bytes = self.look_into(candidate)?;
+        let letter = Letter::read(&bytes);
+        let is_in_text = !needle.is_empty() && may_search && {
+            self.left -= candidate.bytes.min(WHOLE);
+            text(&letter, &bytes).to_lowercase().contains(needle)
+        };
         let summary = match &candidate.summary {
             Some(summary) => summary.clone(),
-            None => {
-                let bytes = self.beginning(candidate)?;
-                let summary = Arc::new(Summary::of(&bytes));
-                beginning = Some(bytes);
-                self.learned.push((candidate.id, summary.clone()));
-                summary
+            None => Arc::new(Summary::of(letter, &bytes)),
+        };
+        let is_wanted = is_in_text || summary.holds(needle);
+        let listed = is_wanted.then(|| candidate.listed(&summary));
+        if candidate.summary.is_none() {
+            self.learned.push((candidate.id, summary));
+        }
+        listed
+    }
+
+    /// A message, or what is looked at of a long one; `None` when it is not there any more.
+    fn look_into(&mut self, candidate: &Candidate) -> Option<Arc<[u8]>> {
+        let bytes = match (&candidate.place, candidate.bytes > WHOLE) {
+            (place, false) => self.shared.read(place, WHOLE),
+            (Place::Memory(bytes), true) => outline(&bytes[..]).map(Arc::from),
+            (Place::File { part, name }, true) => {
+                let file = self.shared.open(*part, name);
+                file.and_then(outline).map(Arc::from)
             }
         };
-        let is_wanted = summary.holds(needle) || self.text_holds(candidate, beginning, needle);
-        is_wanted.then(|| candidate.listed(&summary))
-    }
-
-    fn text_holds(
-        &mut self,
-        candidate: &Candidate,
-        beginning: Option<Arc<[u8]>>,
-        needle: &str,
-    ) -> bool {
-        let length = candidate.bytes.min(BEGINNING);
-        let Some(left) = self.left.checked_sub(length) else {
-            return false;
-        };
-        self.left = left;
-        let bytes = beginning.or_else(|| self.beginning(candidate));
-        bytes.is_some_and(|bytes| text(&bytes).to_lowercase().contains(needle))
-    }
-
-    /// The first bytes of a message; `None` when it is not there any more.
-    fn beginning(&mut self, candidate: &Candidate) -> Option<Arc<[u8]>> {
-        match self.shared.read(&candidate.place, BEGINNING) {
+        match bytes {
             Ok(bytes) => Some(bytes),
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                self.gone.push(candidate.id);
+                self.gone = true;
                 None
             }
             // It is there, and says nothing.
@@ -150,7 +164,6 @@ impl Reader<'_> {
     }
 
     fn keep_what_was_learned(self) {
-        let any_gone = !self.gone.is_empty();
         self.shared.change(|index| {
             for (id, summary) in self.learned {
                 if let Some(entry) = index.entries.get_mut(&id) {
@@ -159,7 +172,7 @@ impl Reader<'_> {
             }
             false
         });
-        if any_gone {
+        if self.gone {
             // Moved by another program, or deleted.
             self.shared.look(&mut lock(&self.shared.files));
         }
@@ -169,38 +182,33 @@ impl Reader<'_> {
 impl Shared {
     /// The first `most` bytes of a message.
     pub(super) fn read(&self, place: &Place, most: u64) -> io::Result<Arc<[u8]>> {
-        match (place, &self.folder) {
-            (Place::Memory(bytes), _) => Ok(bytes.clone()),
-            (Place::File { part, name }, Some(folder)) => {
-                let file = File::open(folder.path(*part, name))?;
+        match place {
+            Place::Memory(bytes) => Ok(bytes.clone()),
+            Place::File { part, name } => {
                 let mut bytes = Vec::new();
-                file.take(most).read_to_end(&mut bytes)?;
+                self.open(*part, name)?.take(most).read_to_end(&mut bytes)?;
                 Ok(bytes.into())
             }
-            (Place::File { .. }, None) => Err(ErrorKind::NotFound.into()),
         }
+    }
+
+    fn open(&self, part: Part, name: &str) -> io::Result<File> {
+        let folder = self.folder.as_ref().ok_or(ErrorKind::NotFound)?;
+        File::open(folder.path(part, name))
     }
 }
 
 impl Summary {
-    fn of(bytes: &[u8]) -> Self {
-        // STAND-IN until message::read is there.
-        let text = String::from_utf8_lossy(bytes);
-        let field = |name: &str| {
-            text.lines()
-                .find_map(|line| line.strip_prefix(name))
-                .unwrap_or_default()
-                .trim()
-                .to_owned()
+    fn of(letter: Letter, bytes: &[u8]) -> Self {
+        let nobody = Envelope {
+            from: None,
+            to: Vec::new(),
         };
         Self {
-            envelope: Envelope {
-                from: None,
-                to: Vec::new(),
-            },
-            from: field("From:"),
-            subject: field("Subject:"),
-            attachments: 0,
+            envelope: stamp::envelope(bytes).unwrap_or(nobody),
+            attachments: letter.attachments().count(),
+            from: letter.from,
+            subject: letter.subject,
         }
     }
 
@@ -215,6 +223,31 @@ impl Summary {
 }
 
 /// What a person would read of a message.
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+fn text(letter: &Letter, bytes: &[u8]) -> String {
+    let part = letter.main_part();
+    part.map(|part| letter.text(bytes, part).text)
+        .unwrap_or_default()
+}
+
+/// The beginnings of a message's parts: enough to tell what they are, however long they are. What it lacks are lines; the order is kept.
+fn outline(message: impl Read) -> io::Result<Vec<u8>> {
+    let mut message = BufReader::with_capacity(BLOCK, message);
+    let mut kept = Vec::new();
+    let (mut lines, mut begins) = (0, true);
+    loop {
+        let start = kept.len();
+        let length = message.by_ref().take(LINE).read_until(b'\n', &mut kept)?;
+        if length == 0 || kept.len() as u64 > WHOLE {
+            return Ok(kept);
+        }
+        // As every boundary does (RFC 2046 §5.1.1).
+        if begins && kept[start..].starts_with(b"--") {
+            lines = 0;
+        }
+        begins = kept.ends_with(b"\n");
+        lines += 1;
+        if lines > BEGINNING {
+            kept.truncate(start);
+        }
+    }
 }

@@ -58,10 +58,14 @@ fn files(root: &Path, part: &str) -> Vec<String> {
 }
 
 fn both() -> Vec<(Mailbox, Option<tempfile::TempDir>)> {
+    both_in(ROOM)
+}
+
+fn both_in(room: Room) -> Vec<(Mailbox, Option<tempfile::TempDir>)> {
     let folder = tempfile::tempdir().unwrap();
     vec![
-        (open(folder.path(), ROOM), Some(folder)),
-        (Mailbox::open(&Store::Memory, ROOM).unwrap(), None),
+        (open(folder.path(), room), Some(folder)),
+        (Mailbox::open(&Store::Memory, room).unwrap(), None),
     ]
 }
 
@@ -94,6 +98,29 @@ fn a_search_finds_subject_and_text_in_any_case() {
         assert_eq!(listed(&mailbox, "中"), ["Ünïcode 中文"]);
         assert_eq!(listed(&mailbox, "SAID ABOUT PLAIN"), ["plain"]);
         assert_eq!(listed(&mailbox, "nothing of the kind"), [""; 0]);
+    }
+}
+
+#[test]
+fn the_attachments_of_a_long_message_are_all_counted() {
+    let attachment = format!(
+        "--b\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment\r\n\r\n{}\r\n",
+        "bGluZQ==\r\n".repeat(100_000)
+    );
+    let long = format!(
+        "Subject: long\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n\
+         --b\r\n\r\nRead this\r\n{}--b--\r\n",
+        attachment.repeat(3)
+    );
+    let room = Room {
+        bytes: 1 << 30,
+        ..ROOM
+    };
+    for (mailbox, _folder) in both_in(room) {
+        put(&mailbox, 1, long.as_bytes()).unwrap();
+        let page = mailbox.list("READ THIS", 9);
+        assert_eq!(page.listed[0].attachments, 3);
+        assert_eq!(page.listed[0].bytes, long.len() as u64);
     }
 }
 

@@ -46,6 +46,16 @@ impl Authority {
     }
 }
 
+impl Clone for Certificate {
+    fn clone(&self) -> Self {
+        Self {
+            chain: self.chain.clone(),
+            key: self.key.clone_key(),
+            authority: self.authority.clone(),
+        }
+    }
+}
+
 impl Certificate {
     /// The certificate kept in that folder, or a new one, which is then kept there.
     ///

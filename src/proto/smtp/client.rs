@@ -493,7 +493,20 @@ impl Client {
 
     /// The connection is of no use any more.
     pub fn fail(&mut self, failure: Failure) {
+        self.lose(Outcome::Failed(failure));
+    }
+
+    /// A person closes the connection at once.
+    pub fn abandon(&mut self) {
+        self.lose(Outcome::Stopped);
+    }
+
+    fn lose(&mut self, outcome: Outcome) {
         if self.closed {
+            // Between two connections.
+            if outcome == Outcome::Stopped && self.ledger.has_more() {
+                self.leaving = Some(Some(outcome));
+            }
             return;
         }
         let open = self.next();
@@ -518,7 +531,7 @@ impl Client {
         self.leave(Some(if may_be_taken {
             Outcome::Unknown
         } else {
-            Outcome::Failed(failure)
+            outcome
         }));
         self.finish_letter();
         self.close();
@@ -600,9 +613,19 @@ impl Client {
         }
     }
 
-    /// What the server said it offers.
-    pub fn offers(&self) -> &Capabilities {
-        &self.offers
+    /// How many replies are awaited.
+    pub fn awaited(&self) -> usize {
+        self.asked.len()
+    }
+
+    /// Whether the reply that was just taken agreed on TLS: nothing may stand behind it (RFC 3207 §4.2).
+    pub fn is_upgrading(&self) -> bool {
+        self.link == Link::Upgrading && !self.closed
+    }
+
+    /// Whether there is nothing more to do on this connection.
+    pub fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// Whether commands may follow one another without a wait.

@@ -382,6 +382,13 @@ impl Session {
         self.channel == Channel::Tls
     }
 
+    /// MAIL of the transaction under way said SMTPUTF8 (RFC 6531 §3.4).
+    pub fn utf8(&self) -> bool {
+        self.transaction
+            .as_ref()
+            .is_some_and(|transaction| transaction.utf8)
+    }
+
     /// Who logged in.
     pub fn user(&self) -> Option<&str> {
         self.user.as_deref()

@@ -94,7 +94,7 @@ impl MailTab {
 
     /// Sends a line as it was typed.
     pub(super) fn send_raw(&mut self, text: &str) -> Vec<Effect> {
-        let Some(id) = self.at_work().filter(|_| !text.is_empty()) else {
+        let Some(id) = self.at_work() else {
             return Vec::new();
         };
         vec![Effect::Order {

@@ -10,7 +10,10 @@ use super::{MailTab, Panel, View, lit, strip};
 use crate::dashboard::app::{App, Look};
 use crate::dashboard::keys::Context;
 use crate::dashboard::tabs::panel::Scene;
+use crate::proto::smtp::code::Class;
+use crate::proto::smtp::outcome::RecipientFate;
 use crate::proto::smtp::server::EndOfData;
+use crate::trace::mail::Speaker;
 
 /// The sections of keys on the help page of this tab.
 pub const HELP_SECTIONS: &[(Context, &str)] = &[
@@ -83,7 +86,9 @@ pub fn panel_at(body: Rect, zoomed: bool, tab: &MailTab, column: u16, row: u16) 
 /// Draws the tab.
 pub fn render(app: &mut App, look: &Look, body: Rect, buffer: &mut Buffer) {
     let clock = app.clock;
+    let now = app.now;
     let tab = &mut app.mail;
+    tab.now = now;
     let scene = Scene {
         look,
         clock: &clock,
@@ -111,11 +116,13 @@ pub fn render(app: &mut App, look: &Look, body: Rect, buffer: &mut Buffer) {
                 None
             }
             Panel::Both => {
-                tab.both.draw(model, revealed, focused, &scene, area, buffer);
+                tab.both
+                    .draw(model, revealed, focused, &scene, area, buffer);
                 None
             }
             Panel::Wire => {
-                tab.wire.draw(model, revealed, focused, &scene, area, buffer);
+                tab.wire
+                    .draw(model, revealed, focused, &scene, area, buffer);
                 None
             }
         };
@@ -173,4 +180,58 @@ pub fn status_line(app: &App, look: &Look) -> Line<'static> {
 }
 
 /// What the signs and numbers of this tab mean.
-pub fn help(_look: &Look, _lines: &mut Vec<Line<'static>>) {}
+pub fn help(look: &Look, lines: &mut Vec<Line<'static>>) {
+    let (theme, words) = (&look.theme, look.words);
+    let sign = |sign: char, style, key: &str| {
+        Line::from(vec![
+            Span::styled(format!("  {sign}  "), style),
+            Span::raw(words.t(key).into_owned()),
+        ])
+    };
+    lines.push(Line::styled(
+        words.t("help.signs").into_owned(),
+        theme.accent,
+    ));
+    for (speaker, key) in [
+        (Speaker::Client, "mail.help.client"),
+        (Speaker::Server, "mail.help.server"),
+    ] {
+        lines.push(sign(look.signs.said_by(speaker), theme.text, key));
+    }
+    lines.push(sign(
+        look.signs.encrypted(),
+        theme.band,
+        "mail.help.encrypted",
+    ));
+    for (class, key) in [
+        (Class::Positive, "mail.help.positive"),
+        (Class::Intermediate, "mail.help.intermediate"),
+        (Class::Transient, "mail.help.transient"),
+        (Class::Permanent, "mail.help.permanent"),
+    ] {
+        let style = theme.reply_class(class);
+        lines.push(sign(look.signs.reply_class(class), style, key));
+    }
+    for (fate, key) in [
+        (RecipientFate::Unknown, "mail.help.unknown"),
+        (RecipientFate::NotTried, "mail.help.not_tried"),
+    ] {
+        lines.push(sign(look.signs.fate(fate), theme.fate(fate), key));
+    }
+    lines.push(Line::default());
+    lines.push(Line::styled(
+        words.t("mail.help.reading").into_owned(),
+        theme.accent,
+    ));
+    for key in [
+        "mail.help.time",
+        "mail.help.expected",
+        "mail.help.reveal",
+        "mail.help.step",
+        "mail.help.draft",
+        "mail.help.lab",
+    ] {
+        lines.push(Line::raw(format!("  {}", words.t(key))));
+    }
+    lines.push(Line::default());
+}

@@ -207,7 +207,7 @@ fn an_eavesdropper_reads_what_is_not_encrypted() {
     );
     let shown = wire(&model, false);
     assert!(
-        shown.contains("has read: the user, the password, 2 addresses, the message."),
+        shown.contains("has read: the user, the password, the addresses (2), the message."),
         "{shown}"
     );
     assert!(

@@ -21,6 +21,8 @@ use crate::words::{Words, outcome};
 
 /// Rows of the body that are left to it, with its heading.
 const BODY_ROWS: u16 = 5;
+/// Rows that are kept for what is said below the field with the keys.
+const SAID_ROWS: u16 = 3;
 /// Rows of what became of the last sending.
 const FAILED_ROWS: usize = 4;
 
@@ -87,13 +89,12 @@ impl Compose {
             return (area, None);
         }
         let hidden = if self.mechanism().is_none() { 2 } else { 0 };
-        // One row for each field, and some for what is said below the one with the keys.
         let wanted = FormField::ALL
             .iter()
             .filter(|field| field.page() == FormPage::Message)
             .count() as u16
             - hidden
-            + 2;
+            + SAID_ROWS;
         let most = area.height.saturating_sub(BODY_ROWS).max(area.height / 2);
         let [form, body] = area.layout(&Layout::vertical([Length(wanted.min(most)), Fill(1)]));
         (form, Some(body))

@@ -132,6 +132,8 @@ impl DialoguePanel {
             return;
         }
         match action {
+            // Somebody who steps through a session may press Enter once too often.
+            Action::Open if self.selected.is_none() && dialogue.is_going_on() => {}
             Action::Open => {
                 let place = self.selected.or_else(|| dialogue.last());
                 self.selected = place;
