@@ -49,6 +49,7 @@ const READ: usize = 64 * 1024;
 const GOODBYE: Duration = Duration::from_millis(50);
 
 /// What a mail server is started with.
+#[derive(Clone)]
 pub struct MailServerConfig {
     /// Port 0 takes any free port; [`MailServer::address`] tells which.
     pub listen: SocketAddr,
