@@ -19,7 +19,6 @@ use sockscope::headless::{echo, get, mail, mailbox, ping, serve};
 use sockscope::net::draft;
 use sockscope::net::echo::EchoConfig;
 use sockscope::net::files::{Hidden, Links, Listing, Policy, Root};
-use sockscope::net::mail_client;
 use sockscope::net::mail_server::MailServerConfig;
 use sockscope::net::maildir::Store;
 use sockscope::net::os;
@@ -273,10 +272,7 @@ fn run_mail(
         words,
         clock,
     };
-    let send = |plan: &_, clock, orders, report: &mut dyn FnMut(_)| {
-        mail_client::send(plan, clock, orders, report);
-    };
-    match mail::run(options, place, send, io::stdout().lock(), io::stderr()) {
+    match mail::run(options, place, io::stdout().lock(), io::stderr()) {
         Ok(code) => code,
         Err(error) => finish(Err(error)),
     }

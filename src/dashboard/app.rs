@@ -331,10 +331,7 @@ impl App {
         let web = (self.front == Tab::Web && self.frozen_at.is_none())
             .then(|| self.web.next_tick(self.now))
             .flatten();
-        let mail = self.mail.next_tick(
-            self.now,
-            self.front == Tab::Mail && self.frozen_at.is_none(),
-        );
+        let mail = self.mail.next_tick(self.now, self.front == Tab::Mail);
         [second, notice, web, mail].into_iter().flatten().min()
     }
 

@@ -14,14 +14,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::dialogue::{Said, micros};
 use super::output::{Format, Output};
+use crate::net::mail_client;
 use crate::net::stop::StopRequest;
 use crate::proto::secret::Secret;
+use crate::proto::smtp::code::Class;
 use crate::proto::smtp::outcome::{Failure, Need, Outcome, Recipient, RecipientFate};
-use crate::proto::smtp::plan::{Order, Password, Plan};
+use crate::proto::smtp::plan::{Order, Password};
 use crate::proto::smtp::stage::Stage;
 use crate::settings::MailSettings;
 use crate::trace::clock::Clock;
@@ -80,7 +82,7 @@ pub struct Place<'a> {
     pub clock: Clock,
 }
 
-/// Sends the message by means of `send` and prints what happens to `out`, and to `err` what went wrong.
+/// Sends the message and prints what happens to `out`, and to `err` what went wrong.
 ///
 /// Gives the exit code: 0 all accepted, 1 some, 2 bad use, 3 no connection or it was lost, 4 TLS, 5 login refused, 6 refused by the server, 7 unknown,
 /// 130 ended by Ctrl+C.
@@ -90,7 +92,6 @@ pub struct Place<'a> {
 pub fn run(
     options: &MailOptions,
     place: Place,
-    send: impl FnOnce(&Plan, Clock, UnboundedReceiver<Order>, &mut dyn FnMut(SendingEvent)),
     out: impl Write,
     mut err: impl Write,
 ) -> io::Result<u8> {
@@ -106,27 +107,43 @@ pub fn run(
     };
     let (orders, waiting) = tokio::sync::mpsc::unbounded_channel();
     let interrupted = end_politely(orders)?;
-    let mut printer = Printer::new(out, options.format, plan.count, words);
+    let printer = Printer::new(out, options.format, plan.count, words);
+    let send = |report: &mut dyn FnMut(SendingEvent)| {
+        mail_client::send(&plan, clock, waiting, report);
+    };
+    let summary = printed(printer, send)?;
+    let is_interrupted = interrupted.load(Ordering::Relaxed);
+    let code = exit_code(&summary.outcome, is_interrupted);
+    if code != 0 {
+        complain(&summary, words, err)?;
+    }
+    Ok(code)
+}
+
+/// Prints a sending as it goes, and gives what came of it.
+fn printed<W: Write>(
+    mut printer: Printer<W>,
+    send: impl FnOnce(&mut dyn FnMut(SendingEvent)),
+) -> io::Result<Summary> {
     let mut written = Ok(());
-    send(&plan, clock, waiting, &mut |event| {
+    send(&mut |event| {
         // A message that is on its way is not given up because nobody reads about it.
         if written.is_ok() {
             written = printer.print(event);
         }
     });
     written?;
-    let Some(summary) = printer.summary else {
-        return Ok(3);
-    };
-    let told = outcome::summary(&summary, words);
-    let code = exit_code(&summary.outcome, interrupted.load(Ordering::Relaxed));
-    if code != 0 {
-        writeln!(err, "sockscope: {}", told.what)?;
-        if let Some(advice) = told.advice {
-            writeln!(err, "{advice}")?;
-        }
-    }
-    Ok(code)
+    printer
+        .summary
+        .ok_or_else(|| io::Error::other("the client ended without a word"))
+}
+
+/// What went wrong, and what to do.
+fn complain(summary: &Summary, words: Words, mut err: impl Write) -> io::Result<()> {
+    let told = outcome::summary(summary, words);
+    writeln!(err, "sockscope: {}", told.what)?;
+    told.advice
+        .map_or(Ok(()), |advice| writeln!(err, "{advice}"))
 }
 
 /// Gets a password from the person at the terminal, without echo.
@@ -352,7 +369,7 @@ impl<W: Write> Printer<W> {
             output: Output::new(out),
             format,
             words,
-            transcript: Transcript::new(Latencies::Shown),
+            transcript: Transcript::new(Latencies::Hidden),
             asked,
             detail: Detail::Whole,
             unanswered: VecDeque::new(),
@@ -479,12 +496,12 @@ impl<W: Write> Printer<W> {
     }
 }
 
-/// What a reply means that is not as it was hoped for, and what to do.
+/// What a refusal means, and what to do. A success that was not hoped for, such as 250 to DATA, would explain nothing.
 fn explained(spoken: &Spoken, words: Words) -> Vec<String> {
-    let Speech::Reply { reply, fit, .. } = &spoken.what else {
+    let Speech::Reply { reply, .. } = &spoken.what else {
         return Vec::new();
     };
-    if *fit == Fit::Expected {
+    if let Class::Positive | Class::Intermediate = reply.code.class() {
         return Vec::new();
     }
     let stage = spoken.stage;

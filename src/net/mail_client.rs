@@ -6,9 +6,9 @@
 //!
 //! | part | what it is |
 //! |---|---|
-//! | [`talk`] | one connection: steps carried out, replies taken |
-//! | [`wire`] | the connection's bytes, in clear text or inside TLS |
-//! | [`content`] | a message on its way out, attachments read block by block |
+//! | `talk` | one connection: steps carried out, replies taken |
+//! | `wire` | the connection's bytes, in clear text or inside TLS |
+//! | `content` | a message on its way out, attachments read block by block |
 
 mod content;
 mod talk;
@@ -182,7 +182,7 @@ impl<R: FnMut(SendingEvent)> Sending<'_, R> {
             None => None,
         };
         let job = Job::new(self.plan, password.as_ref()).map_err(|error| Failure::Source {
-            what: "login".to_owned(),
+            what: error.stage().name().to_uppercase(),
             error: error.to_string(),
         })?;
         drop(password);

@@ -30,7 +30,7 @@ use crate::trace::mail::MessageId;
 
 /// Messages that can be listed: the newest. Older ones are counted.
 pub const LISTED: usize = 10_000;
-/// Messages that are opened, seen or deleted are bigger than this only if somebody else put them there.
+/// Bytes of a message that are read to be shown. One with more can hardly be looked at anyway.
 const LARGEST_READ: u64 = 256 << 20;
 
 /// Where messages are kept.
@@ -61,6 +61,8 @@ struct Shared {
     index: Mutex<Index>,
     /// Copies of the index's figures, to be read without its lock.
     figures: Figures,
+    /// The number of this process.
+    process: u32,
     /// Bytes of messages that are being received.
     reserved: AtomicU64,
     /// Microseconds since 1970 of the newest name that was given out.
@@ -194,6 +196,7 @@ impl Mailbox {
                 room,
                 index: Mutex::default(),
                 figures: Figures::default(),
+                process: std::process::id(),
                 reserved: AtomicU64::new(0),
                 newest: AtomicU64::new(0),
                 files: Mutex::default(),
@@ -370,7 +373,7 @@ impl Shared {
                 Some(now.max(newest + 1))
             })
             .unwrap_or_else(|newest| newest);
-        Unique::new(now.max(before + 1), std::process::id())
+        Unique::new(now.max(before + 1), self.process)
     }
 
     fn place(&self, id: MessageId) -> io::Result<Place> {

@@ -230,7 +230,8 @@ impl MailTab {
 
     /// When the screen wants to be drawn again though nothing was reported.
     pub fn next_tick(&self, now: Duration, in_front: bool) -> Option<Duration> {
-        let counting = (in_front && self.live.counts_down()).then_some(now + BUSY_TICK);
+        let moves = in_front && self.frozen.is_none() && self.live.counts_down();
+        let counting = moves.then_some(now + BUSY_TICK);
         let hiding = self.dialogue.hides_at(now).filter(|_| in_front);
         [counting, hiding, self.compose.keep_at()]
             .into_iter()

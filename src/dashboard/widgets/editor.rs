@@ -1,7 +1,7 @@
 //! An editor for a text that is seen in several rows, such as a request or a letter.
 //!
 //! It stands apart from [`super::edit`], which knows what a key does to a text, because it lays the text out: lines too long go on in the next row,
-//! broken at blanks and between wide characters, and the window follows the cursor. Only the rows on screen and the line with the cursor are ever
+//! broken at blanks and between wide characters, or are scrolled, and the window follows the cursor. Only the rows on screen and the line with the cursor are ever
 //! laid out. A ready-made text area moves by characters in place of graphemes, so that a key can take half an emoji, and lays out all of its text
 //! for every change.
 
@@ -15,9 +15,22 @@ use ratatui::widgets::{Clear, Widget};
 
 use super::edit::{self, Edit, Outcome, Shape, cells};
 
+/// What becomes of lines that are too long.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Flow {
+    /// They go on in the next row.
+    #[default]
+    Wrapped,
+    /// They are scrolled, so that a row is a line: where line ends matter.
+    Scrolled,
+}
+
 /// A text being edited; see the module for what it does.
 pub struct Editor {
     edit: Edit,
+    flow: Flow,
+    /// Columns scrolled out at the left.
+    left: usize,
     /// The first byte of the first row shown, as far as the text has not changed since.
     top: usize,
     /// Columns of a row, and rows on the screen.
@@ -33,11 +46,20 @@ impl Editor {
     pub fn new(shape: Shape, limit: usize) -> Self {
         Self {
             edit: Edit::new(shape, limit),
+            flow: Flow::Wrapped,
+            left: 0,
             top: 0,
             width: usize::MAX,
             height: 1,
             goal: None,
         }
+    }
+
+    /// The same, its lines scrolled in place of wrapped.
+    #[must_use]
+    pub fn scrolled(mut self) -> Self {
+        self.flow = Flow::Scrolled;
+        self
     }
 
     /// Begins anew with a text, cut at the limit, and the cursor at its end.
@@ -127,7 +149,7 @@ impl Editor {
         let down = usize::from(y.saturating_sub(area.y));
         let first = self.row_at(self.top.min(self.text().len()));
         let row = self.rows_on(&first, down);
-        let place = self.place_in(&row, usize::from(x.saturating_sub(area.x)));
+        let place = self.place_in(&row, self.left + usize::from(x.saturating_sub(area.x)));
         self.goal = None;
         self.edit.go_to(place, false);
     }
@@ -216,51 +238,79 @@ impl Editor {
     /// How many rows the text takes in so many columns; counts no further than `most`.
     #[must_use]
     pub fn rows(&mut self, width: u16, most: usize) -> usize {
-        self.width = usize::from(width).saturating_sub(1).max(1);
+        self.set_width(width);
         self.rows_from(0).take(most).count()
     }
 
-    /// Draws the text, scrolled so that the cursor is seen.
+    /// The last column is the cursor's, behind a row that is full.
+    fn set_width(&mut self, width: u16) {
+        self.width = match self.flow {
+            Flow::Wrapped => usize::from(width).saturating_sub(1).max(1),
+            Flow::Scrolled => usize::MAX,
+        };
+    }
+
+    /// Draws the text, scrolled so that the cursor is seen; a wide character cut by an edge is a blank.
     pub fn render(&mut self, area: Rect, buf: &mut Buffer, style: Style, selected: Style) {
         let area = area.intersection(buf.area);
         if area.is_empty() {
             return;
         }
-        // The last column is the cursor's, behind a row that is full.
-        self.width = usize::from(area.width).saturating_sub(1).max(1);
+        self.set_width(area.width);
         self.height = usize::from(area.height);
         self.scroll();
+        self.scroll_sideways(usize::from(area.width));
         Clear.render(area, buf);
         buf.set_style(area, style);
         let selection = self.edit.selection().unwrap_or(0..0);
+        let window = self.left..self.left + usize::from(area.width);
         for (row, y) in self.rows_from(self.top).zip(area.y..area.bottom()) {
+            let mut end = 0;
             for cell in cells(&self.text()[row.clone()]) {
+                let columns = cell.columns;
+                end = columns.end;
+                if columns.start < window.start || columns.is_empty() {
+                    continue;
+                }
+                if columns.end > window.end {
+                    break;
+                }
                 let at = row.start + cell.at;
                 let style = if selection.contains(&at) {
                     selected
                 } else {
                     style
                 };
-                let Ok(column) = u16::try_from(cell.columns.start) else {
-                    break;
-                };
-                let x = area.x.saturating_add(column);
+                let x = area.x + (columns.start - window.start) as u16;
                 if cell.grapheme == "\t" {
-                    let width = cell.columns.len() as u16;
-                    let blank = Rect::new(x, y, width, 1).intersection(area);
-                    buf.set_style(blank, style);
-                } else if !cell.columns.is_empty() && x < area.right() {
-                    buf.set_stringn(x, y, cell.grapheme, usize::from(area.right() - x), style);
+                    buf.set_style(Rect::new(x, y, columns.len() as u16, 1), style);
+                } else {
+                    buf.set_stringn(x, y, cell.grapheme, columns.len(), style);
                 }
             }
             // A selected line end shows as a blank.
-            if selection.contains(&row.end) && self.text()[row.end..].starts_with('\n') {
-                let x = area.x.saturating_add(self.column(&row, row.end) as u16);
-                if let Some(cell) = buf.cell_mut((x, y)) {
-                    cell.set_style(selected);
-                }
+            let ends_line = self.text()[row.end..].starts_with('\n');
+            if ends_line && selection.contains(&row.end) && window.contains(&end) {
+                let x = area.x + (end - window.start) as u16;
+                buf.set_style(Rect::new(x, y, 1, 1), selected);
             }
         }
+    }
+
+    /// Moves the window sideways as little as brings the whole character under the cursor into it.
+    fn scroll_sideways(&mut self, width: usize) {
+        if self.flow == Flow::Wrapped {
+            return;
+        }
+        let at = self.edit.at();
+        let row = self.row_at(at);
+        let column = self.column(&row, at);
+        let end = self
+            .column(&row, self.edit.after(at).min(row.end))
+            .max(column + 1);
+        self.left = self
+            .left
+            .clamp(end.saturating_sub(width).min(column), column);
     }
 
     /// Moves the window as little as brings the cursor into it, and leaves no row empty for which there is a line.
@@ -300,6 +350,7 @@ impl Editor {
             .position(|row| row == cursor)?;
         let right = self
             .column(&cursor, at)
+            .checked_sub(self.left)?
             .min(usize::from(area.width.checked_sub(1)?));
         Some((area.x + right as u16, area.y + down as u16))
     }

@@ -84,7 +84,7 @@ fn ended(outcome: Outcome, recipients: Vec<Recipient>, asked: u32) -> SendingEve
     }
 }
 
-fn printed(
+fn lines_of(
     format: Format,
     asked: u32,
     events: impl IntoIterator<Item = SendingEvent>,
@@ -100,7 +100,7 @@ fn printed(
 }
 
 fn objects(asked: u32, events: impl IntoIterator<Item = SendingEvent>) -> Vec<Value> {
-    printed(Format::Json, asked, events)
+    lines_of(Format::Json, asked, events)
         .iter()
         .map(|line| serde_json::from_str(line).expect("JSON"))
         .collect()
@@ -202,7 +202,7 @@ fn programs_get_one_object_a_line() {
 
 #[test]
 fn people_see_a_line_a_recipient() {
-    let lines = printed(
+    let lines = lines_of(
         Format::Text,
         1,
         [ended(Outcome::PartlySent, recipients(), 1)],
@@ -217,6 +217,26 @@ fn people_see_a_line_a_recipient() {
             "e@x.org: not tried",
         ]
     );
+}
+
+#[test]
+fn a_refusal_is_explained_in_the_language_of_the_reader() {
+    let refusal = || reply(Stage::Rcpt, b"550 5.1.1 No such user\r\n", Fit::Refusal);
+    let lines = lines_of(Format::Text, 1, [refusal()]);
+    assert_eq!(lines[0], "<** 550 5.1.1 No such user");
+    assert!(lines[1].starts_with("=== 550: ") && lines[1].contains("no such mailbox"));
+    assert_eq!(lines.len(), 3, "what it means, and what to do: {lines:?}");
+    let mut out = Vec::new();
+    let mut printer = Printer::new(&mut out, Format::Text, 1, Words(Lang::ZhCn));
+    printer.print(refusal()).expect("a Vec takes everything");
+    let chinese = String::from_utf8(out).expect("UTF-8");
+    assert!(chinese.lines().skip(1).all(|line| !line.is_ascii()));
+    // Neither a success that is wrong here nor one that is right is explained.
+    for fit in [Fit::Expected, Fit::NotInTheList] {
+        let lines = lines_of(Format::Text, 1, [reply(Stage::Data, b"250 Ok\r\n", fit)]);
+        let explained = lines.iter().any(|line| line.starts_with("=== 250: "));
+        assert!(!explained, "{lines:?}");
+    }
 }
 
 /// A message to one recipient, whose RCPT gets this reply.
@@ -286,7 +306,7 @@ fn of_many_messages_the_first_is_shown_and_what_goes_wrong() {
 #[test]
 fn people_see_how_far_it_is_once_a_second() {
     let counters = |events: Vec<SendingEvent>| -> Vec<String> {
-        printed(Format::Text, 9, events)
+        lines_of(Format::Text, 9, events)
             .into_iter()
             .filter(|line| line.starts_with("=== ") && line.contains("messages"))
             .collect()
@@ -361,52 +381,56 @@ fn every_outcome_has_its_exit_code() {
     assert_eq!(exit_code(&Outcome::Sent, true), 0);
 }
 
-/// The whole command with a client that says no more than how it ended: exit code, output and complaint.
-fn command_that_ends(outcome: Outcome) -> (u8, String, String) {
-    let settings = crate::settings::Settings::default().mail;
-    let place = Place {
-        settings: &settings,
-        own_certificate: None,
-        words: ENGLISH,
-        clock: Clock::new(std::time::Instant::now(), std::time::SystemTime::UNIX_EPOCH),
+#[test]
+fn the_summary_is_what_a_sending_gives() {
+    let printer = Printer::new(Vec::new(), Format::Text, 1, ENGLISH);
+    let send = |report: &mut dyn FnMut(SendingEvent)| {
+        report(ended(Outcome::Unknown, recipients(), 1));
     };
-    let options = MailOptions {
-        format: Format::Text,
-        password: None,
-        to: vec!["a@x.org".to_owned()],
-        cc: Vec::new(),
-        bcc: Vec::new(),
-        subject: None,
-        body: None,
-        attachments: Vec::new(),
-        count: 1,
-        quit_after: None,
-        insecure: false,
-    };
-    let send = |plan: &Plan, _, _, report: &mut dyn FnMut(SendingEvent)| {
-        let envelope = plan.message.envelope();
-        let to = envelope.to.into_iter().map(|address| Recipient {
-            address,
-            fate: RecipientFate::NotTried,
-            reply: None,
-        });
-        report(ended(outcome, to.collect(), plan.count));
-    };
-    let (mut out, mut err) = (Vec::new(), Vec::new());
-    let code = run(&options, place, send, &mut out, &mut err).expect("a Vec takes everything");
-    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-    (code, text(out), text(err))
+    let summary = printed(printer, send).expect("a Vec takes everything");
+    assert_eq!(summary.outcome, Outcome::Unknown);
+    let silent = Printer::new(Vec::new(), Format::Text, 1, ENGLISH);
+    assert!(printed(silent, |_| {}).is_err());
+}
+
+#[test]
+fn a_message_goes_on_when_its_output_does_not() {
+    struct Full;
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut sent = 0;
+    let result = printed(Printer::new(Full, Format::Text, 1, ENGLISH), |report| {
+        for number in 1..=3 {
+            report(command(Stage::Noop, "NOOP"));
+            sent = number;
+        }
+    });
+    assert_eq!(sent, 3);
+    assert_eq!(
+        result.map_err(|error| error.kind()),
+        Err(io::ErrorKind::StorageFull)
+    );
 }
 
 #[test]
 fn a_failure_is_told_with_what_to_do() {
-    let (code, out, err) = command_that_ends(Outcome::Sent);
-    assert_eq!((code, err.as_str()), (0, ""));
-    assert!(out.ends_with("a@x.org: not tried\n"), "{out}");
     let failure = Failure::CannotConnect("connection refused".to_owned());
-    let (code, _, err) = command_that_ends(Outcome::Failed(failure));
-    assert_eq!(code, 3);
-    let lines: Vec<&str> = err.lines().collect();
-    assert!(lines[0].starts_with("sockscope: ") && lines[0].contains("connection refused"));
-    assert_eq!(lines.len(), 2, "what happened, and what to do: {err}");
+    let SendingEvent::Ended { summary, .. } = ended(Outcome::Failed(failure), recipients(), 1)
+    else {
+        unreachable!("it is the end");
+    };
+    for lang in Lang::ALL {
+        let mut err = Vec::new();
+        complain(&summary, Words(lang), &mut err).expect("a Vec takes everything");
+        let err = String::from_utf8(err).expect("UTF-8");
+        let lines: Vec<&str> = err.lines().collect();
+        assert!(lines[0].starts_with("sockscope: ") && lines[0].contains("connection refused"));
+        assert_eq!(lines.len(), 2, "what happened, and what to do: {err}");
+    }
 }

@@ -125,8 +125,10 @@ impl<'a, 'p, R: FnMut(SendingEvent)> Talk<'a, 'p, R> {
     async fn step(&mut self) -> Result<bool, Failure> {
         match self.client.step() {
             Step::Await(stage) => {
+                let awaited = self.client.awaited();
                 self.flush().await?;
-                if self.client.step() == Step::Await(stage) {
+                // While it wrote, the reply may have come.
+                if self.client.awaited() == awaited {
                     self.listen(stage).await?;
                 }
             }

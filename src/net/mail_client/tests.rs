@@ -531,7 +531,9 @@ fn a_person_ends_it_at_any_moment() {
 fn stopping_does_not_wait_for_the_server() {
     let (port, thread) = server(1, |_, peer| peer.wait_for_close());
     let (wake, woken) = std::sync::mpsc::channel();
-    let tap = Tap::new(100, move || drop(wake.send(())));
+    let tap = Tap::new(100, move || {
+        let _ = wake.send(());
+    });
     let mut client = MailClient::start(7, plan(port), clock(), tap.clone()).unwrap();
     woken.recv().unwrap();
     client.stop();
@@ -652,10 +654,11 @@ fn starttls_hides_all_that_comes_after() {
         SendingEvent::Cipher(cipher) => Some(cipher),
         _ => None,
     });
-    let both: Vec<_> = ciphers.clone().map(|cipher| cipher.from).collect();
+    let ciphers: Vec<_> = ciphers.collect();
+    let both: Vec<_> = ciphers.iter().map(|cipher| cipher.from).collect();
     assert!(both.contains(&Speaker::Client) && both.contains(&Speaker::Server));
     // A record of a handshake, and after it none but those of encrypted data.
-    assert_eq!(ciphers.clone().next().unwrap().excerpt[0], 22);
+    assert_eq!(ciphers[0].excerpt[0], 22);
     assert_eq!(ciphers.last().unwrap().excerpt[0], 23);
     let card = events.iter().find_map(|event| match event {
         SendingEvent::Tls { card, .. } => Some(card),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::time::{Duration, SystemTime};
 
 use super::{Entry, Folder, Index, LISTED, Part, Place, Shared, name};
@@ -82,7 +83,10 @@ impl Shared {
         };
         let mut findings = Findings::default();
         for part in [Part::New, Part::Cur] {
-            findings.gather(folder, part, look);
+            if findings.gather(folder, part, look).is_err() {
+                // No descriptor left, perhaps: what cannot be seen now is there all the same.
+                return;
+            }
         }
         self.change(|index| index.take_over(findings, look));
     }
@@ -134,10 +138,11 @@ impl Folder {
 }
 
 impl Findings {
-    fn gather(&mut self, folder: &Folder, part: Part, look: u64) {
-        // A folder that is gone holds nothing.
-        let Ok(entries) = fs::read_dir(folder.root.join(part.name())) else {
-            return;
+    fn gather(&mut self, folder: &Folder, part: Part, look: u64) -> io::Result<()> {
+        let entries = match fs::read_dir(folder.root.join(part.name())) {
+            // A folder that is gone holds nothing.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
         };
         for entry in entries.flatten() {
             let file_name = entry.file_name();
@@ -178,5 +183,6 @@ impl Findings {
                 self.newest.pop_first();
             }
         }
+        Ok(())
     }
 }

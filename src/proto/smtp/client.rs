@@ -8,10 +8,10 @@
 //!
 //! | part | what it is |
 //! |---|---|
-//! | [`job`] | what a session needs of a plan, checked |
-//! | [`ledger`] | which messages are still to go to whom, and how they fared |
-//! | [`session`] | which command is next, and what each reply changes |
-//! | [`hand`] | lines that a person types |
+//! | `job` | what a session needs of a plan, checked |
+//! | `ledger` | which messages are still to go to whom, and how they fared |
+//! | `session` | which command is next, and what each reply changes |
+//! | `hand` | lines that a person types |
 
 mod hand;
 mod job;
@@ -342,7 +342,8 @@ impl Client {
         self.close();
     }
 
-    /// What is to be done next. [`Client::go`] says that it is being done; until then the answer stays the same.
+    /// What is to be done next. [`Client::go`] says that a line, or the message, is going out; until then the answer stays the same. A decided message
+    /// is told once.
     pub fn step(&mut self) -> Step {
         if let Some((number, recipients)) = self.decided.pop_front() {
             return Step::Decided { number, recipients };

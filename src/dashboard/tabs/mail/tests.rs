@@ -162,7 +162,7 @@ impl Bench {
     }
 
     /// Goes to a field of the form and empties it.
-    fn fill(&mut self, label: &str, text: &str) -> Vec<Effect> {
+    fn write(&mut self, label: &str, text: &str) -> Vec<Effect> {
         if !self.app.mail.compose.typed {
             self.key('e');
         }
@@ -391,7 +391,7 @@ fn the_lab_server_is_followed_to_whatever_port_it_has() {
     });
     let plan = bench.send();
     assert_eq!((plan.host.as_str(), plan.port), ("127.0.0.1", 40125));
-    bench.fill("Security", "");
+    bench.write("Security", "");
     bench.press(KeyCode::Left);
     let plan = bench.send();
     assert_eq!((plan.security, plan.port), (Security::Tls, 40465));
@@ -400,7 +400,7 @@ fn the_lab_server_is_followed_to_whatever_port_it_has() {
 #[test]
 fn while_the_form_is_typed_into_no_key_does_anything_else() {
     let mut bench = Bench::new().listening();
-    bench.fill("Subject", "qvx1234 zoLt?R:");
+    bench.write("Subject", "qvx1234 zoLt?R:");
     assert_eq!(bench.app.front, crate::dashboard::app::Tab::Mail);
     bench.shows("qvx1234 zoLt?R:");
     bench.press(KeyCode::Esc);
@@ -418,7 +418,7 @@ fn what_is_wrong_is_said_while_it_is_typed_and_nothing_is_sent() {
         ("From", "", "write the address"),
     ] {
         let mut bench = Bench::new().listening();
-        bench.fill(field, text);
+        bench.write(field, text);
         let screen = bench.screen((200, 50));
         assert!(screen.contains(said), "{field}: {said}\n{screen}");
         bench.press(KeyCode::Esc);
@@ -428,7 +428,7 @@ fn what_is_wrong_is_said_while_it_is_typed_and_nothing_is_sent() {
         // The keys are back where something has to be put right.
         assert!(bench.app.mail.compose.typed);
     }
-    bench.fill("To", "teacher@example.com, 张三 <z@例子.中国>");
+    bench.write("To", "teacher@example.com, 张三 <z@例子.中国>");
     let plan = bench.send();
     assert_eq!(plan.message.to.len(), 2);
 }
@@ -436,12 +436,12 @@ fn what_is_wrong_is_said_while_it_is_typed_and_nothing_is_sent() {
 #[test]
 fn a_login_needs_a_password_and_the_plan_alone_has_it() {
     let mut bench = Bench::new().listening();
-    bench.fill("Login", "");
+    bench.write("Login", "");
     bench.press(KeyCode::Right);
-    bench.fill("User", "student");
+    bench.write("User", "student");
     bench.press(KeyCode::F(5));
     bench.shows("needs a password");
-    let effects = bench.fill("Password", "hunter2");
+    let effects = bench.write("Password", "hunter2");
     assert!(
         effects
             .iter()
@@ -458,7 +458,7 @@ fn a_login_needs_a_password_and_the_plan_alone_has_it() {
         panic!("{:?}", login.password);
     };
     assert_eq!(secret.reveal(), b"hunter2");
-    bench.fill("Subject", "another");
+    bench.write("Subject", "another");
     let effects = bench.app.mail.save_draft();
     let [Effect::SaveDraft(kept)] = &effects[..] else {
         panic!("{effects:?}");
@@ -482,7 +482,7 @@ fn a_command_that_prints_the_password_stands_in_for_it() {
         setup.mail.client.password_command = Some("pass show mail".into());
         setup.mail.client.user = Some("student".into());
     });
-    bench.fill("Password", "");
+    bench.write("Password", "");
     bench.shows("printed by: pass show mail");
     let plan = bench.send();
     let login = plan.login.expect("a login");
@@ -494,23 +494,23 @@ fn a_provider_brings_its_server_and_says_what_it_demands() {
     let mut bench = Bench::new().listening();
     bench.key('p');
     bench.shows("smtp.163.com");
-    bench.fill("Preset", "");
+    bench.write("Preset", "");
     assert!(bench.screen((200, 50)).contains("授权码"));
     bench.press(KeyCode::Right);
     bench.shows("smtp.qq.com");
-    bench.fill("Security", "");
+    bench.write("Security", "");
     bench.press(KeyCode::Left);
     bench.shows("587");
     // A server that is typed is nobody's preset.
-    bench.fill("Server", "mail.example.org");
+    bench.write("Server", "mail.example.org");
     bench.shows("other server");
 }
 
 #[test]
 fn the_draft_is_kept_a_second_later_and_comes_back() {
     let mut bench = Bench::new().listening();
-    bench.fill("Subject", "报告 about ports");
-    bench.fill("Bcc", "secret@example.org");
+    bench.write("Subject", "报告 about ports");
+    bench.write("Bcc", "secret@example.org");
     let due = bench.app.next_tick().expect("a draft to keep");
     assert!(due <= bench.now + Duration::from_secs(1));
     bench.now = due;
@@ -533,10 +533,10 @@ fn the_draft_is_kept_a_second_later_and_comes_back() {
 #[test]
 fn leaving_the_form_and_quitting_keep_the_draft() {
     let mut bench = Bench::new();
-    bench.fill("Subject", "one");
+    bench.write("Subject", "one");
     let effects = bench.press(KeyCode::Esc);
     assert!(matches!(effects[..], [Effect::SaveDraft(_)]), "{effects:?}");
-    bench.fill("Subject", "two");
+    bench.write("Subject", "two");
     let effects = bench.ctrl('c');
     assert!(
         matches!(effects[..], [Effect::SaveDraft(_), Effect::Quit]),
@@ -547,7 +547,7 @@ fn leaving_the_form_and_quitting_keep_the_draft() {
 #[test]
 fn paths_are_completed_while_they_are_typed() {
     let mut bench = Bench::new();
-    let effects = bench.fill("Attach", "/tmp/re");
+    let effects = bench.write("Attach", "/tmp/re");
     assert_eq!(effects.last(), Some(&Effect::Complete("/tmp/re".into())));
     bench.update(Msg::Completed {
         text: "/tmp/re".into(),
@@ -609,10 +609,10 @@ fn a_reply_that_does_not_fit_says_so() {
 #[test]
 fn a_refused_login_stays_in_the_form_with_its_advice() {
     let mut bench = Bench::new().listening();
-    bench.fill("Login", "");
+    bench.write("Login", "");
     bench.press(KeyCode::Right);
-    bench.fill("User", "student");
-    bench.fill("Password", "hunter2");
+    bench.write("User", "student");
+    bench.write("Password", "hunter2");
     bench.send();
     bench.greeted();
     let line = Line::masked(
@@ -797,7 +797,7 @@ fn a_wait_counts_down_and_content_has_a_bar() {
 fn the_field_that_a_line_came_from_lights_up() {
     use super::compose::fields::FormField;
     let mut bench = Bench::new().listening();
-    bench.fill("Cc", "carol@example.org");
+    bench.write("Cc", "carol@example.org");
     bench.send();
     bench.greeted();
     let lit = |bench: &Bench| lit::field(&bench.app.mail.dialogue, &bench.app.mail.live);
@@ -819,7 +819,7 @@ fn sendings_are_kept_apart() {
     bench.send();
     bench.greeted();
     bench.delivered("teacher@example.com");
-    bench.fill("To", "second@example.org");
+    bench.write("To", "second@example.org");
     bench.send();
     bench.greeted();
     bench.shows("2/2");
@@ -992,6 +992,27 @@ fn a_frozen_view_stands_still_while_the_sending_goes_on() {
     bench.hides("220 mail.lab");
     bench.key(' ');
     bench.shows("220 mail.lab");
+}
+
+#[test]
+fn a_password_is_hidden_again_in_a_frozen_view_too() {
+    let mut bench = Bench::new().listening();
+    bench.send();
+    bench.connected();
+    let line = Line::masked(MASK.as_bytes(), b"aHVudGVyMg==");
+    bench.spoken(Stage::Auth, Speech::Command(line));
+    bench.key(' ');
+    bench.key('r');
+    bench.shows("aHVudGVyMg==");
+    assert!(
+        bench
+            .app
+            .next_tick()
+            .is_some_and(|at| at <= bench.now + ms(2_000))
+    );
+    bench.pass(2_100);
+    bench.update(Msg::Tick);
+    bench.hides("aHVudGVyMg==");
 }
 
 #[test]

@@ -97,7 +97,7 @@ pub fn render(app: &mut App, look: &Look, body: Rect, buffer: &mut Buffer) {
     };
     let (panels, strip) = places(tab, body, app.zoomed);
     let model = tab.frozen.as_ref().map_or(&tab.live, |(_, model)| model);
-    let revealed = tab.dialogue.is_revealed(scene.now);
+    let revealed = tab.dialogue.settle_reveal(now);
     tab.compose.reveal(revealed);
     tab.compose.light(lit::field(&tab.dialogue, model));
     let failed = model.front().and_then(|front| front.summary.as_deref());

@@ -224,11 +224,11 @@ pub fn help(look: &Look, lines: &mut Vec<Line<'static>>) {
     let heading = |key: &str| Line::styled(words.t(key).into_owned(), theme.accent);
     lines.push(heading("help.signs"));
     let outcomes = [
-        (Outcome::Replied, "outcome.replied"),
-        (Outcome::Lost, "outcome.lost"),
-        (Outcome::Late, "outcome.late"),
-        (Outcome::Refused, "outcome.refused"),
-        (Outcome::InFlight, "outcome.in_flight"),
+        (Outcome::Replied, "ping_outcome.replied"),
+        (Outcome::Lost, "ping_outcome.lost"),
+        (Outcome::Late, "ping_outcome.late"),
+        (Outcome::Refused, "ping_outcome.refused"),
+        (Outcome::InFlight, "ping_outcome.in_flight"),
     ];
     let mut sign = |sign: char, style, key: &str| {
         lines.push(Line::from(vec![

@@ -104,7 +104,7 @@ impl Default for Sender {
             field: Field::Presets,
             target: tui_input::Input::default(),
             own_server: None,
-            editor: Editor::new(Shape::Lines, TEXT_LIMIT),
+            editor: Editor::new(Shape::Lines, TEXT_LIMIT).scrolled(),
             origin: Origin::Own,
             own_text: String::new(),
             pace: Pace::AtOnce,

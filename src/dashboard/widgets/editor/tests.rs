@@ -158,6 +158,20 @@ fn a_text_is_seen_from_its_beginning_and_fills_the_rows_it_can() {
 }
 
 #[test]
+fn lines_may_be_scrolled_in_place_of_wrapped() {
+    let mut editor = editor("1\n2\n3\n请求请求ab").scrolled();
+    // Half of a wide character at the edge is a blank.
+    assert_eq!(drawn(&mut editor, 6, 2), ["", " 求 ab"]);
+    assert_eq!(cursor(&editor, 6, 2), Some((5, 1)));
+    editor.click(Rect::new(0, 0, 6, 2), (1, 1));
+    assert_eq!(editor.edit().at(), 15, "before the fourth character");
+    editor.handle(&key(KeyCode::Home));
+    editor.handle(&key(KeyCode::Up));
+    assert_eq!(drawn(&mut editor, 6, 2), ["3", "请 求 请"]);
+    assert_eq!(cursor(&editor, 6, 2), Some((0, 0)));
+}
+
+#[test]
 fn a_click_puts_the_cursor_there() {
     let mut editor = editor("one two three\n请求");
     let area = Rect::new(0, 0, 9, 4);
@@ -191,7 +205,10 @@ proptest! {
     #[test]
     fn no_key_breaks_it(text in "[a-z \n\t请求👍🏽\u{301}]{0,60}", keys in proptest::collection::vec((0usize..16, any::<char>(), 0u8..8), 0..60), width in 1u16..20, height in 1u16..5) {
         use KeyCode::{Backspace, Char, Delete, Down, End, Enter, Home, Left, PageDown, PageUp, Right, Up};
-        let mut editor = editor(&text);
+        let mut editor = match width % 2 {
+            0 => editor(&text),
+            _ => editor(&text).scrolled(),
+        };
         for (number, c, modifiers) in keys {
             let codes = [Backspace, Char(c), Delete, Down, End, Enter, Home, Left, PageDown, PageUp, Right, Up, Char('z'), Char('y'), Down, Up];
             editor.handle(&KeyEvent::new(codes[number], KeyModifiers::from_bits_truncate(modifiers)));

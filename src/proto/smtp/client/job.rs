@@ -38,6 +38,17 @@ pub enum JobError {
     NoRecipient,
 }
 
+impl JobError {
+    /// The command that can't be said.
+    pub fn stage(self) -> Stage {
+        match self {
+            JobError::Credential(_) => Stage::Auth,
+            JobError::Helo => Stage::Ehlo,
+            JobError::NoRecipient => Stage::Rcpt,
+        }
+    }
+}
+
 impl Job {
     /// Takes from a plan what the session needs. `password` is what the plan's source yielded; a plan without login needs none.
     ///

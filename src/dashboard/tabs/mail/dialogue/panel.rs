@@ -33,6 +33,8 @@ pub struct DialoguePanel {
     wanted: bool,
     pub explained: bool,
     revealed_until: Option<Duration>,
+    /// Passwords are shown in this frame.
+    revealed: bool,
     pub held: HeldLine,
     pub detail: Option<Detail>,
     /// Where each line stood in the last frame.
@@ -51,6 +53,7 @@ impl Default for DialoguePanel {
             wanted: false,
             explained: true,
             revealed_until: None,
+            revealed: false,
             held: HeldLine::default(),
             detail: None,
             drawn: Vec::new(),
@@ -66,8 +69,10 @@ impl DialoguePanel {
         self.revealed_until = Some(now + REVEALED);
     }
 
-    pub fn is_revealed(&self, now: Duration) -> bool {
-        self.revealed_until.is_some_and(|until| now < until)
+    /// Whether passwords are shown in a frame at `now`, whatever time a frozen view stands at.
+    pub fn settle_reveal(&mut self, now: Duration) -> bool {
+        self.revealed = self.revealed_until.is_some_and(|until| now < until);
+        self.revealed
     }
 
     /// When passwords are hidden again.
@@ -317,7 +322,7 @@ impl DialoguePanel {
         if self.top.is_some() {
             title = title.say(words.t("list.held").into_owned(), theme.dim);
         }
-        if self.is_revealed(scene.now) {
+        if self.revealed {
             title = title.say(words.t("mail.state.revealed").into_owned(), theme.bad);
         }
         title
@@ -330,7 +335,7 @@ impl DialoguePanel {
             scene,
             width: usize::from(area.width),
             explained: self.explained,
-            revealed: self.is_revealed(scene.now),
+            revealed: self.revealed,
         };
         let height = usize::from(area.height);
         let mut window = match self.top {
@@ -447,7 +452,7 @@ impl DialoguePanel {
         if !held.expected.is_empty() {
             about.push_span(Span::styled(expected_text(held.expected, look), theme.dim));
         }
-        let revealed = self.is_revealed(scene.now);
+        let revealed = self.revealed;
         let shown = self.held.shown(&held.line, revealed, usize::from(width));
         let style = if focused && self.held.is_typed_into() {
             theme.strong.patch(theme.selected)
