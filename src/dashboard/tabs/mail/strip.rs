@@ -28,6 +28,12 @@ pub fn draw(model: &MailModel, scene: &Scene, area: Rect, buffer: &mut Buffer) {
     if counts.open > 0 {
         title = title.figure(&words.t("mail.strip.open"), &counts.open.to_string());
     }
+    if model.left_out > 0 {
+        title = title.say(
+            words.fill("list.left_out", &[("count", &model.left_out)]),
+            theme.warning,
+        );
+    }
     let inside = frame(title, false, scene, area, buffer);
     let room = usize::from(inside.width);
     let mut column = Column::new(scene, inside, buffer);

@@ -980,6 +980,14 @@ fn what_came_in_stands_in_the_strip() {
     });
     bench.shows("rcpt=550");
     bench.shows("lenient");
+    bench.hides("+12 ");
+    bench.update(Msg::Events {
+        events: Vec::new(),
+        left_out: 0,
+        web_left_out: 0,
+        mail_left_out: 12,
+    });
+    bench.shows("+12 ");
 }
 
 #[test]
