@@ -1,5 +1,6 @@
 use super::*;
 use proptest::prelude::*;
+use ratatui::buffer::Buffer;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Key {
