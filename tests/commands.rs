@@ -2,9 +2,11 @@
 
 mod support;
 
-/// Tests of the commands that speak HTTP.
+/// Tests of the commands that speak HTTP and SMTP.
 mod commands {
     mod get;
+    mod mail;
+    mod mailbox;
     mod serve;
 }
 
@@ -17,7 +19,16 @@ use serde_json::{Value, json};
 use support::command::{Finished, Running, sockscope};
 use support::{PATIENCE, folder};
 
-const COMMANDS: [&str; 6] = ["echo", "ping", "serve", "get", "config", "completions"];
+const COMMANDS: [&str; 8] = [
+    "echo",
+    "ping",
+    "serve",
+    "get",
+    "mail",
+    "mailbox",
+    "config",
+    "completions",
+];
 
 /// An echo server at a free port that prints JSON, and its address.
 fn echo(arguments: &[&str]) -> (Running, String) {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use vt100::{Cell, Color, Screen};
 
-use support::terminal::Terminal;
+use support::terminal::{Terminal, keys};
 use support::web::{Client, Response};
 
 const SIZE: (u16, u16) = (120, 36);
@@ -96,6 +96,46 @@ fn a_blocked_queue() {
         since.elapsed() > Duration::from_secs(6)
     });
     save("web-queue.svg", terminal.screen());
+}
+
+#[test]
+#[ignore = "writes assets/screenshots"]
+fn the_mail_tab() {
+    let _ports = usual_ports();
+    for (language, name, end) in [
+        ("en", "mail.svg", "◐ Partly sent: "),
+        ("zh-CN", "mail-zh.svg", "◐ 部分发送："),
+    ] {
+        let mut terminal = mail_tab(
+            &["--lang", language],
+            &[("SOCKSCOPE_MAIL_SCENARIO", "one-bad-recipient")],
+        );
+        terminal.keys("e,monitor@example.com");
+        terminal.keys(keys::F5);
+        terminal.wait_for_text(&[end]);
+        save(name, terminal.screen());
+    }
+}
+
+#[test]
+#[ignore = "writes assets/screenshots"]
+fn a_login_on_the_wire() {
+    let _ports = usual_ports();
+    let mut terminal = mail_tab(&[], &[]);
+    let to_login = ["e", keys::BACK_TAB, keys::BACK_TAB, keys::RIGHT].concat();
+    terminal.keys_then(&to_login, "PLAIN");
+    let login = [keys::TAB, "alice", keys::TAB, "secret", keys::F5].concat();
+    terminal.keys_then(&login, "Sent: ");
+    terminal.keys_then("vvv", "An eavesdropper has read");
+    terminal.keys_then("r", r"\0alice\0secret");
+    save("mail-wire.svg", terminal.screen());
+}
+
+/// The dashboard with the Mail tab in front and the server listening.
+fn mail_tab(arguments: &[&str], variables: &[(&str, &str)]) -> Terminal {
+    let mut terminal = Terminal::start(SIZE, &[&["--seed", "42"], arguments].concat(), variables);
+    terminal.keys_then("3", "127.0.0.1:2465 TLS");
+    terminal
 }
 
 /// The dashboard with the Web tab in front and the server listening.

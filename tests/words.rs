@@ -142,3 +142,25 @@ fn keys_are_found_wherever_a_call_is_wrapped() {
     let text = "words.t(\"a.b\");\nlet x = words\n    .fill(\n        \"c.d\",\n        &[],\n    ) + words.t(key);";
     assert_eq!(looked_up(text), [(1, "a.b"), (3, "c.d")]);
 }
+
+/// A key in two files has one of the two texts, and nobody knows which.
+#[test]
+fn no_key_is_in_two_locale_files() {
+    let folder = root().join("assets/locales");
+    let mut keys = BTreeSet::new();
+    let mut twice = Vec::new();
+    for entry in fs::read_dir(&folder).expect("the locales can be read") {
+        let file = entry.expect("the locales can be read").file_name();
+        let folder = folder.to_str().expect("the checkout has a UTF-8 path");
+        let others = |path: &str| Path::new(path).file_name() != Some(&file);
+        let locales =
+            rust_i18n::try_load_locales(folder, others, true).expect("the locale files are valid");
+        let texts = locales.into_values().flat_map(|texts| texts.into_keys());
+        for key in texts.collect::<BTreeSet<_>>() {
+            if !keys.insert(key.clone()) {
+                twice.push(key);
+            }
+        }
+    }
+    assert!(twice.is_empty(), "in two files: {twice:?}");
+}

@@ -106,7 +106,7 @@ pub fn run(
         }
     };
     let (orders, waiting) = tokio::sync::mpsc::unbounded_channel();
-    let interrupted = end_politely(orders)?;
+    let interrupted = end_politely(orders, words)?;
     let printer = Printer::new(out, options.format, plan.count, words);
     let send = |report: &mut dyn FnMut(SendingEvent)| {
         mail_client::send(&plan, clock, waiting, report);
@@ -155,7 +155,7 @@ fn ask(prompt: &str) -> io::Result<Secret> {
 }
 
 /// Lets the first Ctrl+C end the session with QUIT, and the second one at once. Tells whether one came.
-fn end_politely(orders: UnboundedSender<Order>) -> io::Result<Arc<AtomicBool>> {
+fn end_politely(orders: UnboundedSender<Order>, words: Words) -> io::Result<Arc<AtomicBool>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -167,12 +167,13 @@ fn end_politely(orders: UnboundedSender<Order>) -> io::Result<Arc<AtomicBool>> {
         .name("stop".to_owned())
         .spawn(move || {
             runtime.block_on(async {
-                for order in [Order::Quit, Order::Drop] {
-                    stop.requested().await;
-                    told.store(true, Ordering::Relaxed);
-                    // The session may be over already.
-                    let _ = orders.send(order);
-                }
+                stop.requested().await;
+                told.store(true, Ordering::Relaxed);
+                // The session may be over already, and standard error closed.
+                let _ = orders.send(Order::Quit);
+                let _ = writeln!(io::stderr(), "\n=== {}", words.t("send.ending"));
+                stop.requested().await;
+                let _ = orders.send(Order::Drop);
             });
         })?;
     Ok(interrupted)

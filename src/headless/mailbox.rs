@@ -44,9 +44,9 @@ enum Line<'a> {
         address: SocketAddr,
         tls_address: Option<SocketAddr>,
         /// The file with the server's certificate.
-        certificate: Option<&'a Path>,
+        certificate: Option<Cow<'a, str>>,
         /// The Maildir; `null` keeps messages in memory.
-        folder: Option<&'a Path>,
+        folder: Option<Cow<'a, str>>,
     },
     Faults {
         faults: Vec<String>,
@@ -78,7 +78,7 @@ enum Line<'a> {
         from: Option<&'a str>,
         to: Vec<&'a str>,
         bytes: u64,
-        file: Option<&'a Path>,
+        file: Option<Cow<'a, str>>,
     },
     Closed {
         session: SessionId,
@@ -291,8 +291,8 @@ impl<W: Write> Printer<W> {
             } => Line::Listening {
                 address: *address,
                 tls_address: *tls_address,
-                certificate: certificate.as_deref(),
-                folder: folder.as_deref(),
+                certificate: certificate.as_deref().map(Path::to_string_lossy),
+                folder: folder.as_deref().map(Path::to_string_lossy),
             },
             MailEvent::Opened {
                 session,
@@ -333,7 +333,7 @@ impl<W: Write> Printer<W> {
                 from: arrived.envelope.from.as_ref().map(|from| from.as_str()),
                 to: arrived.envelope.to.iter().map(|to| to.as_str()).collect(),
                 bytes: arrived.bytes,
-                file: arrived.file.as_deref(),
+                file: arrived.file.as_deref().map(Path::to_string_lossy),
             },
             MailEvent::Closed {
                 session,

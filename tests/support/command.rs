@@ -1,7 +1,7 @@
 //! Running one command without a terminal: its lines, its complaints, its exit code.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -17,6 +17,8 @@ use super::{PATIENCE, PROGRAM, environment, folder};
 pub struct Sockscope {
     command: Command,
     home: TempDir,
+    /// What it reads from its standard input.
+    input: &'static str,
 }
 
 /// The command with these arguments, in an empty home.
@@ -28,10 +30,19 @@ pub fn sockscope(arguments: &[&str]) -> Sockscope {
         .env_clear()
         .envs(environment(home.path()))
         .current_dir(home.path());
-    Sockscope { command, home }
+    Sockscope {
+        command,
+        home,
+        input: "",
+    }
 }
 
 impl Sockscope {
+    pub fn input(mut self, text: &'static str) -> Self {
+        self.input = text;
+        self
+    }
+
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
         self
@@ -47,7 +58,7 @@ impl Sockscope {
     }
 
     pub fn start(self) -> Running {
-        Running::start(self.command, self.home)
+        Running::start(self.command, self.home, self.input)
     }
 
     /// Runs to the end.
@@ -69,7 +80,7 @@ pub fn start(program: &str, arguments: &[&str]) -> Running {
     let home = folder();
     let mut command = Command::new(program);
     command.args(arguments).current_dir(home.path());
-    Running::start(command, home)
+    Running::start(command, home, "")
 }
 
 /// A running command. Dropping it kills it.
@@ -82,13 +93,19 @@ pub struct Running {
 }
 
 impl Running {
-    fn start(mut command: Command, home: TempDir) -> Self {
+    fn start(mut command: Command, home: TempDir, input: &str) -> Self {
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
+        // A program that does not read it may be gone already.
+        let _ = child
+            .stdin
+            .take()
+            .expect("stdin is piped")
+            .write_all(input.as_bytes());
         let stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
         let mut stderr = child.stderr.take().expect("stderr is piped");
         let (sender, lines) = mpsc::channel();

@@ -6,6 +6,7 @@
 )]
 
 pub mod command;
+pub mod mail;
 #[cfg(unix)]
 pub mod terminal;
 pub mod web;

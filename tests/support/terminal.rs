@@ -35,6 +35,8 @@ pub mod keys {
     pub const F3: &str = "\x1bOR";
     pub const F4: &str = "\x1bOS";
     pub const F5: &str = "\x1b[15~";
+    pub const F6: &str = "\x1b[17~";
+    pub const CTRL_R: &str = "\x12";
 }
 
 /// The modes of a terminal's line discipline: input, output, control and local flags, and the control characters.
@@ -69,7 +71,7 @@ pub fn dashboard(size: (u16, u16), arguments: &[&str]) -> Terminal {
 }
 
 impl Terminal {
-    /// Starts the program with `arguments` and more variables in a terminal of (columns, rows).
+    /// Starts the program with `arguments` and more variables in a terminal of (columns, rows). Its mail server is at free ports.
     pub fn start(size: (u16, u16), arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let home = folder();
         let pair = native_pty_system()
@@ -81,6 +83,9 @@ impl Terminal {
         command.env_clear();
         for (name, value) in environment(home.path()) {
             command.env(name, value);
+        }
+        for name in ["SOCKSCOPE_MAIL_LISTEN", "SOCKSCOPE_MAIL_TLS_LISTEN"] {
+            command.env(name, "127.0.0.1:0");
         }
         for (name, value) in variables {
             command.env(name, OsStr::new(value));
@@ -124,6 +129,15 @@ impl Terminal {
             .write_all(keys.as_bytes())
             .and_then(|()| self.keyboard.flush())
             .expect("the terminal takes keys");
+    }
+
+    /// Waits until what is typed is no longer echoed.
+    pub fn wait_for_no_echo(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        while modes(&*self.master).0[3] & ECHO != 0 {
+            assert!(Instant::now() < deadline, "what is typed is echoed");
+            std::thread::sleep(LOOK);
+        }
     }
 
     /// Gives the terminal another size in (columns, rows).
@@ -273,6 +287,9 @@ impl Terminal {
         self.program
     }
 }
+
+/// Of the local flags: what is typed comes out again.
+const ECHO: u64 = 0o10;
 
 /// How long to read before looking whether the program has ended.
 const LOOK: Duration = Duration::from_millis(10);

@@ -82,7 +82,7 @@ fn message(
         }
     };
     let draft = Draft {
-        from: client.from.clone().unwrap_or_else(|| SENDER.to_owned()),
+        from: sender(client).to_owned(),
         to: options.to.join("\n"),
         cc: options.cc.join("\n"),
         bcc: options.bcc.join("\n"),
@@ -121,6 +121,12 @@ fn broken_lists(options: &MailOptions) -> Vec<(Field, FieldError)> {
         .filter(|(_, list)| is_broken(list))
         .map(|(field, _)| (field, FieldError::LineBreak))
         .collect()
+}
+
+/// Who writes: whoever logs in, if nobody else is named, since providers take mail of no other sender.
+fn sender(client: &MailClientSettings) -> &str {
+    let user = || client.user.as_deref().filter(|user| user.contains('@'));
+    client.from.as_deref().or_else(user).unwrap_or(SENDER)
 }
 
 /// The flag that a field of the message comes from.
@@ -346,6 +352,21 @@ mod tests {
 
         settings.client.auth = MailAuth::Never;
         assert_eq!(made(&options, &settings).unwrap().login, None);
+    }
+
+    #[test]
+    fn whoever_logs_in_is_the_sender_unless_another_is_named() {
+        let mut client = Settings::default().mail.client;
+        for (user, from, want) in [
+            (None, None, SENDER),
+            (Some("student"), None, SENDER),
+            (Some("a@x.org"), None, "a@x.org"),
+            (Some("a@x.org"), Some("b@x.org"), "b@x.org"),
+        ] {
+            client.user = user.map(str::to_owned);
+            client.from = from.map(str::to_owned);
+            assert_eq!(sender(&client), want, "{user:?} {from:?}");
+        }
     }
 
     #[test]

@@ -82,8 +82,8 @@ impl Connection {
         }
     }
 
-    /// Tells of the replies that are written.
-    pub(super) fn tell_replies(&mut self) {
+    /// Tells of the replies that are written, the last of them by the write that began at this time.
+    pub(super) fn tell_replies(&mut self, at: Duration) {
         let written = self.written;
         let done = self
             .said
@@ -93,7 +93,6 @@ impl Connection {
         if done == 0 {
             return;
         }
-        let at = self.server.now();
         for said in self.said.drain(..done) {
             let reply = &self.out[said.reply.clone()];
             self.server.tell(|| MailEvent::Spoken {

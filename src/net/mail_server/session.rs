@@ -463,9 +463,12 @@ impl Connection {
 
     async fn send_until(&mut self, end: usize) -> Result<(), SessionEnd> {
         let server = self.server.clone();
-        let until = server.now() + server.service.limits.idle;
+        let mut at = server.now();
+        let until = at + server.service.limits.idle;
         let until = tokio::time::Instant::from_std(server.clock.instant(until));
         let sent = poll_fn(|task| {
+            // Before the write: a client on the same clock must not have the reply sooner.
+            at = server.now();
             let bytes = &self.out[..end];
             if let Poll::Ready(result) = self.wire.poll_send(task, bytes, &mut self.written) {
                 return Poll::Ready(result.is_ok());
@@ -476,7 +479,7 @@ impl Connection {
         if !sent.await {
             return Err(SessionEnd::ClientGone);
         }
-        self.tell_replies();
+        self.tell_replies(at);
         Ok(())
     }
 
@@ -554,7 +557,8 @@ impl Drop for Connection {
     fn drop(&mut self) {
         // Whoever is told of the end finds nothing half done.
         self.incoming = None;
-        if self.session.receiving() {
+        // The session may have said farewell in the middle of a message.
+        if self.was_receiving {
             self.server.counters.refused();
         }
         self.server.counters.closed();

@@ -178,6 +178,8 @@ enum Login {
     Wanted,
     /// The server waits for this answer to its challenge.
     Answer(Line),
+    /// `*` was said: nothing but a refusal can follow (RFC 4954 §4).
+    GivenUp,
 }
 
 /// The envelope as this server can be told it.

@@ -212,9 +212,8 @@ impl Compose {
         if place == presets::OWN {
             return;
         }
-        if let Some((security, _)) = preset.ports.first()
-            && preset.port(self.security()).is_none()
-        {
+        // Its best, whatever was chosen for another server: nobody's password goes out in clear text because the lab's server needed no TLS.
+        if let Some((security, _)) = preset.ports.first() {
             let security = self::place(&Security::ALL, security);
             self.form.choose(FormField::Security, security);
         }

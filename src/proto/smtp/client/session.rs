@@ -189,7 +189,12 @@ impl Client {
         self.asked.push_back(asked);
         match asked {
             Asked::Mail => self.transaction = Some(Transaction::new()),
-            Asked::Auth => self.login = Login::Wanted,
+            Asked::Auth => {
+                self.login = match &self.login {
+                    Login::Answer(line) if line.bytes() == sasl::CANCEL => Login::GivenUp,
+                    _ => Login::Wanted,
+                }
+            }
             Asked::Dot | Asked::Chunk { .. } => self.writing = true,
             _ => {}
         }
@@ -314,7 +319,8 @@ impl Client {
                 }
                 true
             }
-            Code(334) => {
+            // A server that goes on asking would do so for ever.
+            Code(334) if self.login != Login::GivenUp => {
                 let challenge = reply.lines.last().map_or(&b""[..], |line| line);
                 let answer =
                     (self.exchange.as_mut()).and_then(|exchange| exchange.answer(challenge));
