@@ -11,8 +11,8 @@ lab=${1:-}
 case "$lab" in
 udp | web | mail)
     shift
-    # Debian keeps servers where only root looks for programs.
-    PATH=$PATH:/usr/sbin
+    # Debian keeps servers where only root looks for programs; .ci/run unpacks Postfix's among what is built.
+    PATH=$PATH:/usr/sbin:$(realpath -m "${CARGO_TARGET_DIR:-target}/mail-programs/bin")
     exec cargo bench --quiet --bench "$lab" -- "$@"
     ;;
 *)

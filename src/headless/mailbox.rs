@@ -3,6 +3,8 @@
 //! It stands apart from `sockscope mail` because a server has many sessions at a time and no end of its own; lines are gathered and written many at a
 //! time, as in `sockscope serve`.
 
+mod json;
+
 use std::borrow::Cow;
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -11,7 +13,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::dialogue::Said;
+use self::json::{Line, Summary, end_of_data_name, object};
 use super::output::{Failure, Format, Output};
 use crate::net::mail_server::{MailServer, MailServerConfig};
 use crate::net::stop::StopRequest;
@@ -36,123 +38,6 @@ const LOOK: Duration = Duration::from_millis(50);
 const GRACE: Duration = Duration::from_secs(5);
 /// Lines are written when this many bytes of them are there, or nothing more is.
 const CHUNK: usize = 256 << 10;
-
-#[derive(Serialize)]
-#[serde(tag = "event", rename_all = "lowercase")]
-enum Line<'a> {
-    Listening {
-        address: SocketAddr,
-        tls_address: Option<SocketAddr>,
-        /// The file with the server's certificate.
-        certificate: Option<Cow<'a, str>>,
-        /// The Maildir; `null` keeps messages in memory.
-        folder: Option<Cow<'a, str>>,
-    },
-    Faults {
-        faults: Vec<String>,
-        end_of_data: &'static str,
-    },
-    Opened {
-        session: SessionId,
-        time: String,
-        client: SocketAddr,
-        encrypted: bool,
-    },
-    Tls {
-        session: SessionId,
-        time: String,
-        version: &'a str,
-        cipher: &'a str,
-    },
-    /// Bytes that stood behind STARTTLS in clear text.
-    Dropped {
-        session: SessionId,
-        time: String,
-        bytes: u64,
-        excerpt: Cow<'a, str>,
-    },
-    Message {
-        session: SessionId,
-        time: String,
-        /// `null` is the null reverse-path.
-        from: Option<&'a str>,
-        to: Vec<&'a str>,
-        bytes: u64,
-        file: Option<Cow<'a, str>>,
-    },
-    Closed {
-        session: SessionId,
-        time: String,
-        client: SocketAddr,
-        cause: &'static str,
-        commands: u32,
-        messages: u32,
-    },
-    /// Events that no line tells of, because they came too fast.
-    Skipped {
-        events: u64,
-    },
-    Summary(Box<Summary>),
-}
-
-/// What was said in a session.
-#[derive(Serialize)]
-struct InSession<'a> {
-    #[serde(flatten)]
-    said: Said<'a>,
-    session: SessionId,
-    time: String,
-}
-
-#[derive(Serialize)]
-struct Summary {
-    sessions: u64,
-    commands: u64,
-    replies: Replies,
-    messages: u64,
-    bytes: u64,
-    refused: u64,
-    faults: u64,
-    turned_away: u64,
-    /// Messages in the mailbox now.
-    held: u64,
-}
-
-/// Replies by their first digit.
-#[derive(Serialize)]
-struct Replies {
-    #[serde(rename = "2xx")]
-    positive: u64,
-    #[serde(rename = "3xx")]
-    intermediate: u64,
-    #[serde(rename = "4xx")]
-    transient: u64,
-    #[serde(rename = "5xx")]
-    permanent: u64,
-}
-
-impl Summary {
-    fn of(report: &MailReport) -> Self {
-        let counts = &report.counts;
-        let [positive, intermediate, transient, permanent] = counts.by_class;
-        Self {
-            sessions: counts.sessions,
-            commands: counts.commands,
-            replies: Replies {
-                positive,
-                intermediate,
-                transient,
-                permanent,
-            },
-            messages: counts.messages,
-            bytes: counts.bytes,
-            refused: counts.refused,
-            faults: counts.faults,
-            turned_away: counts.turned_away,
-            held: report.held,
-        }
-    }
-}
 
 /// Runs the server until it is asked to stop or its reader has gone. At the first request to stop it finishes the messages that are coming in.
 pub async fn run(
@@ -237,7 +122,11 @@ impl<W: Write> Printer<W> {
                 continue;
             };
             match self.format {
-                Format::Json => self.json(&event)?,
+                Format::Json => {
+                    if let Some(object) = object(&event, self.clock) {
+                        self.object(&object)?;
+                    }
+                }
                 Format::Text => self.text(&event),
             }
             match event {
@@ -270,89 +159,6 @@ impl<W: Write> Printer<W> {
         serde_json::to_writer(&mut self.lines, value)?;
         self.lines.push(b'\n');
         Ok(())
-    }
-
-    fn json(&mut self, event: &MailEvent) -> io::Result<()> {
-        let time = |at| self.clock.rfc3339(at);
-        let line = match event {
-            MailEvent::Spoken { session, spoken } => {
-                let said = InSession {
-                    said: Said::of(&spoken.what),
-                    session: *session,
-                    time: time(spoken.at),
-                };
-                return self.object(&said);
-            }
-            MailEvent::Listening {
-                address,
-                tls_address,
-                certificate,
-                folder,
-            } => Line::Listening {
-                address: *address,
-                tls_address: *tls_address,
-                certificate: certificate.as_deref().map(Path::to_string_lossy),
-                folder: folder.as_deref().map(Path::to_string_lossy),
-            },
-            MailEvent::Opened {
-                session,
-                client,
-                at,
-                encrypted,
-            } => Line::Opened {
-                session: *session,
-                time: time(*at),
-                client: *client,
-                encrypted: *encrypted,
-            },
-            MailEvent::Secured {
-                session,
-                at,
-                version,
-                cipher,
-            } => Line::Tls {
-                session: *session,
-                time: time(*at),
-                version,
-                cipher,
-            },
-            MailEvent::Dropped {
-                session,
-                at,
-                bytes,
-                excerpt,
-            } => Line::Dropped {
-                session: *session,
-                time: time(*at),
-                bytes: *bytes,
-                excerpt: escape_hostile(excerpt),
-            },
-            MailEvent::Arrived(arrived) => Line::Message {
-                session: arrived.session,
-                time: time(arrived.at),
-                from: arrived.envelope.from.as_ref().map(|from| from.as_str()),
-                to: arrived.envelope.to.iter().map(|to| to.as_str()).collect(),
-                bytes: arrived.bytes,
-                file: arrived.file.as_deref().map(Path::to_string_lossy),
-            },
-            MailEvent::Closed {
-                session,
-                client,
-                at,
-                cause,
-                commands,
-                messages,
-            } => Line::Closed {
-                session: *session,
-                time: time(*at),
-                client: *client,
-                cause: end_name(*cause),
-                commands: *commands,
-                messages: *messages,
-            },
-            MailEvent::Faulty { .. } | MailEvent::Failed { .. } => return Ok(()),
-        };
-        self.object(&line)
     }
 
     fn text(&mut self, event: &MailEvent) {
@@ -565,28 +371,6 @@ fn arrival(arrived: &Arrived, words: Words) -> String {
 
 fn path_shown(path: &Path) -> String {
     escape_hostile(path.to_string_lossy().as_bytes()).into_owned()
-}
-
-/// The stable name in JSON.
-fn end_of_data_name(end_of_data: EndOfData) -> &'static str {
-    match end_of_data {
-        EndOfData::Strict => "strict",
-        EndOfData::Lenient => "lenient",
-    }
-}
-
-/// The stable name in JSON.
-fn end_name(end: SessionEnd) -> &'static str {
-    match end {
-        SessionEnd::Quit => "quit",
-        SessionEnd::ClientGone => "client-gone",
-        SessionEnd::Idle => "idle",
-        SessionEnd::Misbehaved => "misbehaved",
-        SessionEnd::HandshakeFailed => "handshake-failed",
-        SessionEnd::Fault => "fault",
-        SessionEnd::TooMany => "too-many",
-        SessionEnd::Stopped => "stopped",
-    }
 }
 
 fn cause_in_words(end: SessionEnd, words: Words) -> Cow<'static, str> {

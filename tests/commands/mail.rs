@@ -727,7 +727,10 @@ fn what_cannot_be_sent_is_said_before_anything_is() {
     let finished = mailbox.mail(&[]).run();
     assert_eq!(finished.code, Some(2), "no recipient: {finished:?}");
     let finished = mailbox.mail(&["--to", "nobody", "--lang", "zh-CN"]).run();
-    assert!(finished.complaint.contains("nobody：缺少 @"), "{finished:?}");
+    assert!(
+        finished.complaint.contains("nobody：缺少 @"),
+        "{finished:?}"
+    );
 }
 
 #[test]

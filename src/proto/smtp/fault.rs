@@ -65,7 +65,8 @@ pub enum Which {
 /// What happens in place of, or besides, the right reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// This is said, and the command is not carried out. A code that the command never gets is possible. After a `421` the connection is closed
+    /// This is said. A code that the command never gets is possible. The command is carried out only if both this and the right reply say yes (2xx), and
+    /// it is one that ends there: EHLO, HELO, MAIL, RCPT, RSET. After a `421` the connection is closed
     /// (RFC 5321 §3.8). At AUTH it is the answer to the credentials, or, where its second digit is 0, to the command itself.
     Reply {
         code: Code,

@@ -63,7 +63,7 @@ impl Decision {
 /// What takes the place of the right reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// The command is not carried out.
+    /// The command is not carried out, unless this says yes where the right reply would have.
     Reply {
         code: Code,
         enhanced: Option<Enhanced>,

@@ -5,8 +5,9 @@ use std::ops::Range;
 use super::content::Chunking;
 use super::turn::{self, Answer, line, say, say_named};
 use super::{Cause, Channel, Context, Greeting, Input, Next, Session, Transaction, Turn};
+use crate::proto::smtp::code::Class;
 use crate::proto::smtp::command::{self, Refusal};
-use crate::proto::smtp::fault::Decision;
+use crate::proto::smtp::fault::{Decision, Verdict};
 use crate::proto::smtp::stage::Stage;
 
 const EHLO_FIRST: Refusal = Refusal::new(503, "5.5.1 Say EHLO first");
@@ -25,15 +26,24 @@ impl Session {
             Stage::Bdat => self.bdat(argument, decision, from, context),
             _ => {
                 let answer = match &decision.verdict {
-                    Some(verdict) => {
+                    Some(verdict) if !is_another_yes(stage, verdict) => {
                         if let (Stage::Rcpt, Some(transaction)) = (stage, &mut self.transaction) {
                             transaction.refused = true;
                         }
                         turn::spoil(verdict, context.out)
                     }
-                    None => self
-                        .carry_out(stage, line, argument, context)
-                        .unwrap_or_else(|refusal| self.refuse(refusal, context)),
+                    verdict => {
+                        let answer = self
+                            .carry_out(stage, line, argument, context)
+                            .unwrap_or_else(|refusal| self.refuse(refusal, context));
+                        match verdict {
+                            Some(verdict) if answer.code.is_some_and(|code| code < 300) => {
+                                context.out.truncate(from);
+                                turn::spoil(verdict, context.out)
+                            }
+                            _ => answer,
+                        }
+                    }
                 };
                 self.turn(stage, from, answer, decision, context)
             }
@@ -324,4 +334,15 @@ fn help(out: &mut Vec<u8>) -> Answer {
         line(out, 214, b'-', text);
     }
     say(out, 214, "2.0.0 RSET, NOOP, VRFY address, HELP, QUIT")
+}
+
+/// Whether a fault's reply says yes where the right reply says yes: the first digit rules (RFC 5321 §4.2), so the command is carried out.
+fn is_another_yes(stage: Stage, verdict: &Verdict) -> bool {
+    let says_yes =
+        matches!(verdict, Verdict::Reply { code, .. } if code.class() == Class::Positive);
+    let ends_there = matches!(
+        stage,
+        Stage::Ehlo | Stage::Helo | Stage::Mail | Stage::Rcpt | Stage::Rset
+    );
+    says_yes && ends_there
 }
