@@ -14,8 +14,13 @@ mod content;
 mod talk;
 mod wire;
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::rc::Rc;
+use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -102,12 +107,12 @@ pub fn send(
     orders: UnboundedReceiver<Order>,
     report: impl FnMut(SendingEvent),
 ) {
-    let (forward, forwarded) = unbounded_channel();
+    let waiting = Orders::default();
     let mut sending = Sending {
         plan,
         clock,
         pace: plan.pace,
-        orders: forwarded,
+        orders: waiting.clone(),
         report,
     };
     let mut client = None;
@@ -119,7 +124,7 @@ pub fn send(
             let ended = runtime.block_on(async {
                 tokio::select! {
                     biased;
-                    () = dropped(orders, forward) => Ended::Dropped,
+                    () = dropped(orders, waiting) => Ended::Dropped,
                     ended = sending.run(&mut client) => ended.map_or_else(Ended::Failed, |()| Ended::Done),
                 }
             });
@@ -142,12 +147,28 @@ enum Ended {
     Dropped,
 }
 
-/// Passes orders on until one is [`Order::Drop`].
-async fn dropped(mut orders: UnboundedReceiver<Order>, forward: UnboundedSender<Order>) {
+/// Orders that nobody has carried out yet. They are looked at whenever the sending's task wakes, and every order wakes it.
+#[derive(Debug, Clone, Default)]
+struct Orders(Rc<RefCell<VecDeque<Order>>>);
+
+impl Orders {
+    fn take(&self) -> Option<Order> {
+        self.0.borrow_mut().pop_front()
+    }
+
+    /// The next order. It must be waited for in the task that runs [`dropped`], before this.
+    async fn next(&self) -> Order {
+        poll_fn(|_| self.take().map_or(Poll::Pending, Poll::Ready)).await
+    }
+}
+
+/// Takes orders in until one is [`Order::Drop`].
+async fn dropped(mut orders: UnboundedReceiver<Order>, waiting: Orders) {
     while let Some(order) = orders.recv().await {
-        if order == Order::Drop || forward.send(order).is_err() {
+        if order == Order::Drop {
             return;
         }
+        waiting.0.borrow_mut().push_back(order);
     }
     // Nobody is left who could give an order.
     std::future::pending().await
@@ -158,7 +179,7 @@ struct Sending<'a, R> {
     plan: &'a Plan,
     clock: Clock,
     pace: Pace,
-    orders: UnboundedReceiver<Order>,
+    orders: Orders,
     report: R,
 }
 
@@ -226,7 +247,7 @@ impl<R: FnMut(SendingEvent)> Sending<'_, R> {
         });
         let opened = tokio::select! {
             opened = connect(self.plan) => opened,
-            () = wants_to_quit(&mut self.orders, &mut self.pace) => {
+            () = wants_to_quit(&self.orders, &mut self.pace) => {
                 return client.give_up();
             }
         };
@@ -258,7 +279,7 @@ impl<R: FnMut(SendingEvent)> Sending<'_, R> {
         loop {
             let order = tokio::select! {
                 () = &mut over => return true,
-                Some(order) = self.orders.recv() => order,
+                order = self.orders.next() => order,
             };
             match order {
                 Order::RetryNow => return true,
@@ -315,15 +336,14 @@ fn connector(plan: &Plan) -> Result<Connector, Failure> {
 }
 
 /// Resolves once a person wants to quit; other orders make no sense yet.
-async fn wants_to_quit(orders: &mut UnboundedReceiver<Order>, pace: &mut Pace) {
-    while let Some(order) = orders.recv().await {
-        match order {
+async fn wants_to_quit(orders: &Orders, pace: &mut Pace) {
+    loop {
+        match orders.next().await {
             Order::Quit => return,
             Order::SetPace(wanted) => *pace = wanted,
             _ => {}
         }
     }
-    std::future::pending().await
 }
 
 /// Tries the addresses of the server until one answers.

@@ -90,7 +90,7 @@ fn subjects() -> Vec<String> {
         &"x".repeat(900),
         long.trim_end(),
         &"很长的主题".repeat(60),
-        &"mixed 混合 ".repeat(40).trim_end().to_owned(),
+        "mixed 混合 ".repeat(40).trim_end(),
         "Grüße aus Köln",
     ]
     .map(str::to_owned)

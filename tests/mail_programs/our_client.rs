@@ -273,7 +273,6 @@ fn every_fault_of_smtp_sink_has_its_outcome() {
                 port,
                 &[&["--to", "a@example.com, b@example.com"], more].concat(),
             );
-            println!("{flags:?} {more:?} {:?}", sent.0.complaint);
             sent.assert(code, outcome, stage);
             let summary = sent.summary();
             let both = json!(["a@example.com", "b@example.com"]);

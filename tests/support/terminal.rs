@@ -35,8 +35,8 @@ pub mod keys {
     pub const F3: &str = "\x1bOR";
     pub const F4: &str = "\x1bOS";
     pub const F5: &str = "\x1b[15~";
-    pub const F6: &str = "\x1b[17~";
-    pub const CTRL_R: &str = "\x12";
+    pub const CTRL_A: &str = "\x01";
+    pub const DELETE: &str = "\x1b[3~";
 }
 
 /// The modes of a terminal's line discipline: input, output, control and local flags, and the control characters.
@@ -84,6 +84,8 @@ impl Terminal {
         for (name, value) in environment(home.path()) {
             command.env(name, value);
         }
+        let state = folder();
+        command.env("SOCKSCOPE_STATE", state.path());
         for name in ["SOCKSCOPE_MAIL_LISTEN", "SOCKSCOPE_MAIL_TLS_LISTEN"] {
             command.env(name, "127.0.0.1:0");
         }
@@ -115,7 +117,11 @@ impl Terminal {
                 .expect("the terminal can be typed into"),
             master: pair.master,
             slave: Some(pair.slave),
-            program: Program { child, home },
+            program: Program {
+                child,
+                home,
+                _state: state,
+            },
             output,
             emulator: Parser::new(size.1, size.0, SCROLLBACK),
             bytes: Vec::new(),
@@ -298,6 +304,8 @@ const LOOK: Duration = Duration::from_millis(10);
 pub struct Program {
     child: Box<dyn Child + Send + Sync>,
     pub home: TempDir,
+    /// Where it keeps its files, unless a variable says otherwise.
+    _state: TempDir,
 }
 
 impl Program {

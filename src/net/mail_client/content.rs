@@ -45,17 +45,21 @@ impl Source {
 
     /// The message of this number; another try of it is the same message.
     pub fn compose(&self, number: u32, utf8: bool) -> Content {
-        let id = message_id(
-            self.id.wrapping_add(number.into()),
-            &self.outline.from.address,
-        );
+        let id = message_id(self.id(number), &self.outline.from.address);
         let addresses = if utf8 {
             Addresses::Utf8
         } else {
             Addresses::Ascii
         };
+        let composed = compose(&self.outline, &self.files, &self.date, &id, addresses);
+        let id_at = match composed.pieces.first() {
+            Some(Piece::Bytes(bytes)) => find(bytes, id.as_bytes()),
+            _ => None,
+        };
         Content {
-            composed: compose(&self.outline, &self.files, &self.date, &id, addresses),
+            composed,
+            utf8,
+            id_at,
             paths: self.outline.attachments.clone(),
             piece: 0,
             file: None,
@@ -63,6 +67,28 @@ impl Source {
             used: 0,
         }
     }
+
+    /// Makes of a message the one of another number, which differs in its Message-ID only. `None`: it has to be composed.
+    pub fn renumber(&self, mut content: Content, number: u32, utf8: bool) -> Option<Content> {
+        let digits = format!("{:032x}", self.id(number));
+        let at = content.id_at.filter(|_| content.utf8 == utf8)?;
+        let Some(Piece::Bytes(bytes)) = content.composed.pieces.first_mut() else {
+            return None;
+        };
+        let id = bytes.get_mut(at..at + digits.len())?;
+        id.copy_from_slice(digits.as_bytes());
+        content.rewind();
+        Some(content)
+    }
+
+    fn id(&self, number: u32) -> u128 {
+        self.id.wrapping_add(number.into())
+    }
+}
+
+/// Where a text begins in these bytes.
+fn find(bytes: &[u8], text: &[u8]) -> Option<usize> {
+    bytes.windows(text.len()).position(|part| part == text)
 }
 
 /// A directory has no length that could be sent, and a device none that could be told before.
@@ -89,6 +115,9 @@ fn failure(path: &std::path::Path, error: &io::Error) -> Failure {
 /// One message, handed out from its beginning to its end.
 pub struct Content {
     composed: Composed,
+    utf8: bool,
+    /// Where the digits of its Message-ID stand.
+    id_at: Option<usize>,
     paths: Vec<PathBuf>,
     /// The piece that is being handed out.
     piece: usize,
@@ -263,7 +292,19 @@ mod tests {
             line.unwrap().to_owned()
         };
         assert_eq!(id(&all(&mut source.compose(1, false), 99)), id(&bytes));
-        assert_ne!(id(&all(&mut source.compose(2, false), 99)), id(&bytes));
+        let second = all(&mut source.compose(2, false), 99);
+        assert_ne!(id(&second), id(&bytes));
+        let mut renumbered = source.renumber(content, 2, false).unwrap();
+        let renumbered = all(&mut renumbered, 99);
+        assert_eq!(id(&renumbered), id(&second));
+        let boundary = |bytes: &[u8]| find(bytes, b"multipart/mixed").unwrap();
+        let header = boundary(&bytes);
+        assert_eq!(renumbered[..header], second[..header]);
+        assert_eq!(
+            renumbered[header..],
+            bytes[header..],
+            "nothing else changes"
+        );
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! Lines are gathered until the client has to wait, so that a group of commands leaves in one piece, and a message with the final dot behind it.
 //! Whatever is waited for — room to write, a reply, a person — the server is listened to at the same time.
+//!
+//! On one connection speed is the time from a reply to the next command, so events are told while the server is at work.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -52,8 +54,10 @@ pub struct Talk<'a, 'p, R> {
     timer: Timer,
     /// What is to be written next.
     out: Vec<u8>,
-    /// What stands in it and was not reported yet.
+    /// What stands in it.
     said: Vec<(Stage, Speech)>,
+    /// What was not told yet: there is time for it when there is something to wait for.
+    events: Vec<SendingEvent>,
     /// When each command went out whose reply is awaited.
     asked: VecDeque<Instant>,
     content: Option<Content>,
@@ -99,12 +103,13 @@ impl<'a, 'p, R: FnMut(SendingEvent)> Talk<'a, 'p, R> {
             timer: Timer::default(),
             out: Vec::new(),
             said: Vec::new(),
+            events: Vec::new(),
             asked: VecDeque::new(),
             content: None,
             seen: Rc::default(),
             progress: None,
         };
-        talk.note_asked();
+        talk.note_asked(Instant::now());
         talk
     }
 
@@ -117,8 +122,10 @@ impl<'a, 'p, R: FnMut(SendingEvent)> Talk<'a, 'p, R> {
                 Err(failure) => self.client.fail(failure),
             }
         }
+        self.tell_all();
         self.wire.close().await;
         self.tell_seen();
+        self.tell_all();
     }
 
     /// Does what is next; `false` when that was the last.
@@ -156,7 +163,10 @@ impl<'a, 'p, R: FnMut(SendingEvent)> Talk<'a, 'p, R> {
                 if utf8 {
                     self.parser.agree_on_utf8();
                 }
-                let content = self.source.compose(number, utf8);
+                let before = self.content.take();
+                let content = before
+                    .and_then(|content| self.source.renumber(content, number, utf8))
+                    .unwrap_or_else(|| self.source.compose(number, utf8));
                 self.client.composed(content.measure());
                 self.content = Some(content);
             }
@@ -178,7 +188,11 @@ impl<'a, 'p, R: FnMut(SendingEvent)> Talk<'a, 'p, R> {
     }
 
     fn tell(&mut self, event: SendingEvent) {
-        (self.sending.report)(event);
+        self.events.push(event);
+    }
+
+    fn tell_all(&mut self) {
+        self.events.drain(..).for_each(&mut self.sending.report);
     }
 
     fn tell_seen(&mut self) {
@@ -198,8 +212,7 @@ impl<'a, 'p, R: FnMut(SendingEvent)> Talk<'a, 'p, R> {
     }
 
     /// Notes the time for the commands that are new among the awaited ones.
-    fn note_asked(&mut self) {
-        let now = Instant::now();
+    fn note_asked(&mut self, now: Instant) {
         self.asked.resize(self.client.awaited(), now);
     }
 
@@ -355,6 +368,7 @@ impl<'a, 'p, R: FnMut(SendingEvent)> Talk<'a, 'p, R> {
                 &own
             }
         };
+        self.tell_all();
         let limit = self.sending.scaled(Stage::Tls.patience());
         let (host, clock) = (&self.sending.plan.host, self.sending.clock);
         let handshake = self.wire.encrypt(connector, host, clock, self.seen.clone());
@@ -377,7 +391,7 @@ impl<'a, 'p, R: FnMut(SendingEvent)> Talk<'a, 'p, R> {
             });
         }
         self.client.secured();
-        self.note_asked();
+        self.note_asked(Instant::now());
         Ok(())
     }
 
@@ -465,6 +479,7 @@ impl<'a, 'p, R: FnMut(SendingEvent)> Talk<'a, 'p, R> {
         if self.progress.is_none_or(|last| now >= last + PROGRESS) {
             self.progress = Some(now);
             self.tell_progress(passage);
+            self.tell_all();
         }
         let glance = Waiting {
             writing: None,
@@ -496,20 +511,21 @@ impl<'a, 'p, R: FnMut(SendingEvent)> Talk<'a, 'p, R> {
         if self.out.is_empty() {
             return Ok(());
         }
-        let at = self.sending.now();
-        self.note_asked();
+        let now = Instant::now();
+        let at = self.sending.clock.at(now);
+        self.note_asked(now);
         for (stage, speech) in std::mem::take(&mut self.said) {
             self.tell_spoken(at, stage, speech);
         }
-        let written = self.write().await;
+        let written = self.write(now).await;
         self.out.clear();
         self.tell_seen();
         written
     }
 
-    async fn write(&mut self) -> Result<(), Failure> {
+    async fn write(&mut self, now: Instant) -> Result<(), Failure> {
         let limit = self.sending.scaled(DATA_BLOCK);
-        let until = Some(Instant::now() + limit);
+        let until = Some(now + limit);
         let mut written = 0;
         loop {
             let waiting = Waiting {
@@ -557,11 +573,12 @@ impl<'a, 'p, R: FnMut(SendingEvent)> Talk<'a, 'p, R> {
             buffer,
             timer,
             out,
+            events,
             ..
         } = self;
         poll_fn(|context| {
             if waiting.orders
-                && let Poll::Ready(Some(order)) = sending.orders.poll_recv(context)
+                && let Some(order) = sending.orders.take()
             {
                 return Poll::Ready(Ok(Happened::Ordered(order)));
             }
@@ -573,12 +590,13 @@ impl<'a, 'p, R: FnMut(SendingEvent)> Talk<'a, 'p, R> {
             if let Poll::Ready(result) = wire.poll_read(context, buffer) {
                 return Poll::Ready(result.map(Happened::Read));
             }
-            match waiting.until {
-                Some(until) => timer
-                    .poll(until.into(), context)
-                    .map(|()| Ok(Happened::TimeUp)),
-                None => Poll::Pending,
+            if let Some(until) = waiting.until
+                && timer.poll(until.into(), context).is_ready()
+            {
+                return Poll::Ready(Ok(Happened::TimeUp));
             }
+            events.drain(..).for_each(&mut sending.report);
+            Poll::Pending
         })
         .await
     }

@@ -292,7 +292,7 @@ fn every_failure_is_told_in_a_line() {
         ),
         (
             Failure::Tls(TlsFailure::Handshake("alert".to_owned())),
-            "*** TLS startup failed (alert)",
+            "*** No TLS; not going on in clear text",
         ),
         (
             Failure::NotOffered(Need::Mechanism {

@@ -2,6 +2,7 @@
 
 use super::ledger::refusal;
 use super::*;
+use crate::proto::smtp::code::Enhanced;
 
 impl Client {
     /// What is to be done now; an error is the command whose reply must come first.
@@ -347,13 +348,17 @@ impl Client {
 
     fn take_envelope(&mut self, asked: Asked, reply: &Reply) -> bool {
         let is_positive = reply.code.class() == Class::Positive;
-        let verdict = verdict(asked.stage(), reply);
         let (Some(letter), Some(transaction)) = (&mut self.letter, &mut self.transaction) else {
             return is_positive;
         };
         match asked {
+            Asked::Data if reply.code == Code(354) => {
+                transaction.body = Body::Open;
+                return true;
+            }
             Asked::Mail if is_positive => transaction.sender = Some(Sender::Accepted),
             Asked::Mail => {
+                let verdict = verdict(Stage::Mail, reply);
                 transaction.sender = Some(Sender::Refused);
                 letter.decide_rest(refusal(&verdict), Some(&verdict));
             }
@@ -362,12 +367,12 @@ impl Client {
             Asked::Rcpt(who) if is_too_many(reply) && !transaction.accepted.is_empty() => {
                 letter.later.push(who);
             }
-            Asked::Rcpt(who) => letter.decide(who, refusal(&verdict), Some(&verdict)),
-            _ if reply.code == Code(354) => {
-                transaction.body = Body::Open;
-                return true;
+            Asked::Rcpt(who) => {
+                let verdict = verdict(Stage::Rcpt, reply);
+                letter.decide(who, refusal(&verdict), Some(&verdict));
             }
             _ => {
+                let verdict = verdict(asked.stage(), reply);
                 for who in std::mem::take(&mut transaction.accepted) {
                     letter.decide(who, refusal(&verdict), Some(&verdict));
                 }
@@ -627,8 +632,7 @@ fn may_follow(last: Asked, next: Asked) -> bool {
 /// Whether a server takes no more recipients at once (RFC 5321 §4.5.3.1.10), in the old form of 552 too. An enhanced code may say that it is about
 /// something else.
 fn is_too_many(reply: &Reply) -> bool {
-    let says_so =
-        |enhanced: super::super::code::Enhanced| (enhanced.subject, enhanced.detail) == (5, 3);
+    let says_so = |enhanced: Enhanced| (enhanced.subject, enhanced.detail) == (5, 3);
     matches!(reply.code.0, 452 | 552) && reply.enhanced.is_none_or(says_so)
 }
 
