@@ -571,6 +571,9 @@ fn run_dashboard(invocation: &Invocation, words: Words, clock: Clock) -> u8 {
             if let Some(figures) = &seen.web {
                 lines.extend(serve::summary_lines(figures, words));
             }
+            if let Some(report) = &seen.mail {
+                lines.extend(mailbox::summary_lines(report, words));
+            }
             print(
                 lines
                     .iter()

@@ -19,7 +19,7 @@ use super::terminal::Screen;
 use crate::proto::ping::PingEvent;
 use crate::trace::clock::Clock;
 use crate::trace::event::{Event, PingerEvent};
-use crate::trace::mail::MailEvent;
+use crate::trace::mail::{MailEvent, MailReport};
 use crate::trace::web::{WebEvent, WebFigures};
 
 /// Frames a second while labs report.
@@ -36,6 +36,8 @@ pub struct Seen {
     pub targets: Vec<(String, Figures)>,
     /// Of the web server, if it was asked for anything.
     pub web: Option<WebFigures>,
+    /// Of the mail server, if anybody talked to it.
+    pub mail: Option<MailReport>,
 }
 
 /// Runs until the user quits, `stop` resolves, or the terminal goes away.
@@ -126,13 +128,15 @@ pub async fn run(
     let counters = labs.counters(Shown {
         rtt_bars: false,
         web: true,
-        mail: false,
+        mail: true,
     });
     let web = counters.web.as_ref().map(|report| report.figures.clone());
+    let mail = counters.mail;
     app.update(Msg::Counters(counters), now());
     Ok(Seen {
         targets: app.ping.seen(),
         web: web.filter(|figures| figures.counts.requests > 0),
+        mail: mail.filter(|report| report.counts.sessions > 0),
     })
 }
 

@@ -1,6 +1,7 @@
 //! Both ends of a dialogue on one clock: what the client said and heard at the left, what the lab's server heard and said at the right, each at its
 //! own time. A session of somebody else's client is told by the server alone, a sending to somebody else's server by the client alone.
 
+mod browser;
 mod conversation;
 mod sessions;
 mod speech;
@@ -16,14 +17,14 @@ use ratatui::text::{Line, Span};
 pub use self::sessions::Sessions;
 pub use self::wire::WirePanel;
 
-use self::conversation::{Chooser, Conversation, conversations, ends};
+use self::browser::{Browser, Opened};
+use self::conversation::Conversation;
 use self::sessions::Session;
-use self::window::Window;
 use super::Acted;
 use super::dialogue::Dialogue;
 use super::model::MailModel;
 use crate::dashboard::keys::{Action, Context};
-use crate::dashboard::tabs::panel::{Scene, Title, draw_lines, frame, say_in_the_middle};
+use crate::dashboard::tabs::panel::{Scene, draw_lines};
 use crate::dashboard::widgets::text::{self, Align};
 use crate::trace::escape::escape_hostile;
 use crate::trace::mail::{SendingEvent, SessionEnd, SessionId, TlsCard};
@@ -61,8 +62,7 @@ struct Rows {
 
 #[derive(Debug, Clone, Default)]
 pub struct BothPanel {
-    chooser: Chooser,
-    window: Window,
+    browser: Browser,
     rows: Rows,
 }
 
@@ -72,17 +72,7 @@ impl BothPanel {
     }
 
     pub fn act(&mut self, action: Action, model: &MailModel) -> Acted {
-        match action {
-            Action::Left => {
-                self.chooser.older(&conversations(model));
-                self.window.follow();
-            }
-            Action::Right => {
-                self.chooser.newer(&conversations(model));
-                self.window.follow();
-            }
-            _ => self.window.act(action),
-        }
+        self.browser.act(action, model);
         (Vec::new(), None)
     }
 
@@ -95,26 +85,18 @@ impl BothPanel {
         area: Rect,
         buffer: &mut Buffer,
     ) {
-        let (look, words) = (scene.look, scene.look.words);
-        let all = conversations(model);
-        let mut title = Title::new(look, words.t("panel.both").into_owned(), focused);
-        let Some((place, conversation)) = self.chooser.now(&all) else {
-            let inside = frame(title, focused, scene, area, buffer);
-            let lines = [words.t("both.nothing").into_owned()];
-            say_in_the_middle(&lines, scene, inside, buffer);
+        let Some(opened) = self
+            .browser
+            .open("panel.both", model, focused, scene, area, buffer)
+        else {
             return;
         };
-        let (sending, sessions) = ends(model, conversation);
-        title = title
-            .figure("", &format!("{}/{}", place + 1, all.len()))
-            .say(
-                name(conversation, sending, &sessions, words),
-                look.theme.dim,
-            );
-        if !self.window.is_following() {
-            title = title.say(words.t("list.held").into_owned(), look.theme.dim);
-        }
-        let inside = frame(title, focused, scene, area, buffer);
+        let Opened {
+            conversation,
+            sending,
+            sessions,
+            inside,
+        } = opened;
         self.rows.bring_up_to_date(conversation, sending, &sessions);
         let began = self.rows.rows.first().map_or(Duration::ZERO, |(at, _)| *at);
         let page = Page {
@@ -126,7 +108,7 @@ impl BothPanel {
             scene,
         };
         let height = usize::from(inside.height.saturating_sub(1));
-        let window = self.window.rows(self.rows.rows.len(), height);
+        let window = self.browser.window.rows(self.rows.rows.len(), height);
         let mut lines = vec![page.head()];
         lines.extend(
             self.rows.rows[window]
@@ -138,7 +120,7 @@ impl BothPanel {
 }
 
 /// What a conversation is called.
-pub fn name(
+fn name(
     conversation: Conversation,
     sending: Option<&Dialogue>,
     sessions: &[&Session],

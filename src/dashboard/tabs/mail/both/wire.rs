@@ -9,16 +9,16 @@ use ratatui::layout::{Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::conversation::{Chooser, Conversation, conversations, ends};
+use super::browser::{Browser, Opened};
+use super::conversation::Conversation;
 use super::sessions::Session;
 use super::speech;
-use super::window::Window;
 use crate::dashboard::keys::{Action, Context};
 use crate::dashboard::tabs::mail::Acted;
 use crate::dashboard::tabs::mail::dialogue::Dialogue;
 use crate::dashboard::tabs::mail::dialogue::encoded::{self, Encoded};
 use crate::dashboard::tabs::mail::model::MailModel;
-use crate::dashboard::tabs::panel::{Scene, Title, draw_lines, frame, say_in_the_middle};
+use crate::dashboard::tabs::panel::{Scene, draw_lines};
 use crate::dashboard::widgets::text;
 use crate::proto::smtp::code::Class;
 use crate::proto::smtp::stage::Stage;
@@ -55,8 +55,7 @@ struct Read {
 
 #[derive(Debug, Clone, Default)]
 pub struct WirePanel {
-    chooser: Chooser,
-    window: Window,
+    browser: Browser,
 }
 
 impl WirePanel {
@@ -65,17 +64,7 @@ impl WirePanel {
     }
 
     pub fn act(&mut self, action: Action, model: &MailModel) -> Acted {
-        match action {
-            Action::Left => {
-                self.chooser.older(&conversations(model));
-                self.window.follow();
-            }
-            Action::Right => {
-                self.chooser.newer(&conversations(model));
-                self.window.follow();
-            }
-            _ => self.window.act(action),
-        }
+        self.browser.act(action, model);
         (Vec::new(), None)
     }
 
@@ -88,24 +77,18 @@ impl WirePanel {
         area: Rect,
         buffer: &mut Buffer,
     ) {
-        let (look, words) = (scene.look, scene.look.words);
-        let all = conversations(model);
-        let mut title = Title::new(look, words.t("panel.mail_wire").into_owned(), focused);
-        let Some((place, conversation)) = self.chooser.now(&all) else {
-            let inside = frame(title, focused, scene, area, buffer);
-            let lines = [words.t("both.nothing").into_owned()];
-            say_in_the_middle(&lines, scene, inside, buffer);
+        let Some(opened) =
+            self.browser
+                .open("panel.mail_wire", model, focused, scene, area, buffer)
+        else {
             return;
         };
-        let (sending, sessions) = ends(model, conversation);
-        let name = super::name(conversation, sending, &sessions, words);
-        title = title
-            .figure("", &format!("{}/{}", place + 1, all.len()))
-            .say(name, look.theme.dim);
-        if !self.window.is_following() {
-            title = title.say(words.t("list.held").into_owned(), look.theme.dim);
-        }
-        let inside = frame(title, focused, scene, area, buffer);
+        let Opened {
+            conversation,
+            sending,
+            sessions,
+            inside,
+        } = opened;
         let seen = seen(conversation, sending, &sessions);
         let verdict = verdict(read(&seen), sending, scene);
         let verdict: Vec<Line> = verdict
@@ -123,7 +106,10 @@ impl WirePanel {
             .flat_map(|(place, (_, seen))| (0..parts(seen)).map(move |part| (place, part)))
             .collect();
         let began = seen.first().map_or(Duration::ZERO, |(at, _)| *at);
-        let window = self.window.rows(rows.len(), usize::from(list.height));
+        let window = self
+            .browser
+            .window
+            .rows(rows.len(), usize::from(list.height));
         let lines: Vec<Line> = rows[window]
             .iter()
             .filter_map(|(place, part)| {
