@@ -1,5 +1,6 @@
 //! Both ends and the wire, with dialogues that nobody had.
 
+use super::conversation::conversations;
 use super::*;
 use crate::dashboard::tabs::mail::bench::{
     begin_sending, command, content, drawn, drawn_everywhere, encrypted, model, ms, open_session,
