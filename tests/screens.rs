@@ -4,6 +4,7 @@ mod support;
 
 /// Tests by the tab they look at.
 mod screens {
+    mod mail;
     mod ping;
     mod shown;
     mod web;

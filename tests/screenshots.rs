@@ -21,6 +21,12 @@ const SIZE: (u16, u16) = (120, 36);
 /// The usual ports, which stand in the pictures, and which one program can have at a time.
 static PORTS: Mutex<()> = Mutex::new(());
 
+/// The usual addresses of the mail server; other tests take any.
+const MAIL: [(&str, &str); 2] = [
+    ("SOCKSCOPE_MAIL_LISTEN", "127.0.0.1:2525"),
+    ("SOCKSCOPE_MAIL_TLS_LISTEN", "127.0.0.1:2465"),
+];
+
 fn usual_ports() -> MutexGuard<'static, ()> {
     PORTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -30,9 +36,8 @@ fn usual_ports() -> MutexGuard<'static, ()> {
 fn the_ping_tab() {
     let _ports = usual_ports();
     // The delay makes the round trips worth a look; everything else is as after `sockscope`.
-    let mut terminal = Terminal::start(
-        SIZE,
-        &["--seed", "42"],
+    let mut terminal = dashboard(
+        &[],
         &[
             ("SOCKSCOPE_ECHO_DELAY", "18ms,6ms,normal"),
             ("SOCKSCOPE_ECHO_REPLY_DELAY", "12ms,2ms"),
@@ -131,16 +136,22 @@ fn a_login_on_the_wire() {
     save("mail-wire.svg", terminal.screen());
 }
 
+/// The dashboard as it is after `sockscope`, but for what is given.
+fn dashboard(arguments: &[&str], variables: &[(&str, &str)]) -> Terminal {
+    let arguments = [&["--seed", "42"], arguments].concat();
+    Terminal::start(SIZE, &arguments, &[&MAIL, variables].concat())
+}
+
 /// The dashboard with the Mail tab in front and the server listening.
 fn mail_tab(arguments: &[&str], variables: &[(&str, &str)]) -> Terminal {
-    let mut terminal = Terminal::start(SIZE, &[&["--seed", "42"], arguments].concat(), variables);
+    let mut terminal = dashboard(arguments, variables);
     terminal.keys_then("3", "127.0.0.1:2465 TLS");
     terminal
 }
 
 /// The dashboard with the Web tab in front and the server listening.
 fn web_tab(arguments: &[&str], variables: &[(&str, &str)]) -> Terminal {
-    let mut terminal = Terminal::start(SIZE, &[&["--seed", "42"], arguments].concat(), variables);
+    let mut terminal = dashboard(arguments, variables);
     terminal.keys_then("2", "http://127.0.0.1:6789/HelloWorld.html");
     terminal
 }

@@ -59,6 +59,7 @@ fn spell_in_ascii(area: Rect, buffer: &mut Buffer) {
         };
         let ascii = match cell.symbol() {
             "µ" => "u",
+            "§" => "S",
             "–" | "—" => "-",
             "±" => "~",
             "·" | "…" => ".",

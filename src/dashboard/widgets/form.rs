@@ -265,8 +265,11 @@ impl<K: Copy + PartialEq> Form<K> {
 
     /// Offers candidates for the value in which the cursor of a field stands, if the field has the focus and `begun` is still what stands there.
     pub fn complete(&mut self, key: K, begun: &str, candidates: Vec<String>) {
-        let still = self.focus() == Some(key) && self.begun(key) == begun;
-        let useful = still && !candidates.is_empty() && candidates != [begun];
+        // An answer may come late, behind that to what was typed next.
+        if self.focus() != Some(key) || self.begun(key) != begun {
+            return;
+        }
+        let useful = !candidates.is_empty() && candidates != [begun];
         self.completion = useful.then_some(Completion {
             candidates,
             chosen: 0,
@@ -294,7 +297,26 @@ impl<K: Copy + PartialEq> Form<K> {
                 self.completion = None;
                 Outcome::Done
             }
+            Outcome::Changed => {
+                self.narrow_completion();
+                Outcome::Changed
+            }
             outcome => outcome,
+        }
+    }
+
+    /// Leaves the candidates that begin with what is typed now, until others come.
+    fn narrow_completion(&mut self) {
+        let begun = self.focus().map_or("", |key| self.begun(key)).to_owned();
+        let Some(completion) = &mut self.completion else {
+            return;
+        };
+        completion.chosen = 0;
+        completion
+            .candidates
+            .retain(|candidate| !begun.is_empty() && candidate.starts_with(&begun));
+        if completion.candidates.is_empty() {
+            self.completion = None;
         }
     }
 

@@ -93,6 +93,16 @@ impl Certificate {
             .map_err(|error| error.to_string())
     }
 
+    /// Anybody's certificate.
+    #[cfg(test)]
+    pub(super) fn of(own: &rcgen::Certificate, key: &KeyPair) -> Self {
+        Self {
+            chain: vec![own.der().clone()],
+            key: PrivateKeyDer::try_from(key.serialize_der()).expect("it was made just now"),
+            authority: None,
+        }
+    }
+
     /// The file that a client has to be given to trust this server.
     pub fn authority_file(&self) -> Option<&Path> {
         self.authority.as_deref()

@@ -72,6 +72,42 @@ async fn another_name_is_refused() {
 }
 
 #[tokio::test]
+async fn a_certificate_that_signs_itself_is_trusted_where_it_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    // As `openssl req -x509` makes them: an authority, and a server's own at the same time.
+    let made = |ends| {
+        let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        params.not_after = rcgen::date_time_ymd(ends, 1, 1);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let own = params.self_signed(&key).unwrap();
+        let file = folder.path().join(format!("{ends}.pem"));
+        std::fs::write(&file, own.pem()).unwrap();
+        let trust = Trust {
+            ca_files: vec![file],
+            check: Check::Refuse,
+        };
+        (Certificate::of(&own, &key), trust)
+    };
+    let ((certificate, trust), (old, trust_in_old)) = (made(4000), made(2001));
+    let (card, said) = shake(&certificate, &trust, "localhost").await;
+    assert_eq!(said.unwrap(), "220 ready\r\n", "{card:?}");
+    for (certificate, trust, name, distrust) in [
+        (
+            &certificate,
+            &trust,
+            "mail.example.com",
+            Distrust::WrongName,
+        ),
+        (&old, &trust_in_old, "localhost", Distrust::Expired),
+    ] {
+        let (card, said) = shake(certificate, trust, name).await;
+        assert!(said.is_err());
+        assert_eq!(card.distrust, Some(distrust));
+    }
+}
+
+#[tokio::test]
 async fn insecure_shows_what_it_does_not_refuse() {
     let (_folder, certificate, mut trust) = kept();
     trust.check = Check::Report;

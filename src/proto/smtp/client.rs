@@ -548,6 +548,10 @@ impl Client {
         } else if self.writing && self.asked.len() == 1 && !refuses {
             // Nothing good can be said about a message before its end.
             None
+        } else if self.asked.is_empty() && self.body() == Some(Body::Open) && refuses {
+            // It was decided about before its first byte went out.
+            self.writing = true;
+            Some(Asked::Dot)
         } else {
             self.asked.pop_front()
         };
@@ -561,7 +565,9 @@ impl Client {
             };
         };
         let stage = asked.stage();
-        if self.leaving.is_none() && !matches!(asked, Asked::Rset | Asked::ByHand(_)) {
+        let says_nothing_new =
+            matches!(asked, Asked::Rset | Asked::ByHand(_)) || self.is_moot(asked);
+        if self.leaving.is_none() && !says_nothing_new {
             self.stage = stage;
         }
         let wanted = if reply.code == Code(421) {

@@ -248,6 +248,8 @@ fn candidates_are_chosen_and_taken() {
     assert!(!form.is_completing(), "the text went on");
     let candidates = vec!["/etc/".to_owned(), "/etter".to_owned()];
     form.complete(Key::To, "/et", candidates);
+    // An answer that is late changes nothing.
+    form.complete(Key::To, "/e", vec!["/elsewhere".to_owned()]);
     let rows = drawn(&mut form, 30, 9);
     assert_eq!(rows[6..8], ["            /etc/", "            /etter"]);
     assert_eq!(form.handle(&key(KeyCode::Down)), Outcome::Done);
@@ -264,6 +266,14 @@ fn candidates_are_chosen_and_taken() {
     form.complete(Key::To, "/etter", candidates);
     let rows = drawn(&mut form, 60, 5);
     assert!(rows[1].ends_with("/etters") && rows[2].ends_with("/ettest"));
+    // What is typed leaves those that begin with it.
+    let candidates = vec!["/etters".to_owned(), "/etter-box".to_owned()];
+    form.complete(Key::To, "/etter", candidates);
+    typed(&mut form, "-");
+    let rows = drawn(&mut form, 60, 5).join("\n");
+    assert!(rows.contains("/etter-box") && !rows.contains("/etters"));
+    typed(&mut form, "x");
+    assert!(!form.is_completing());
 }
 
 #[test]

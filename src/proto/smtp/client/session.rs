@@ -218,6 +218,21 @@ impl Client {
         }
     }
 
+    /// Whether the command went out in one group with one that was refused since, so that its reply decides nothing (RFC 2920 §3.1).
+    pub(super) fn is_moot(&self, asked: Asked) -> bool {
+        let Some(transaction) = &self.transaction else {
+            return false;
+        };
+        let is_refused = transaction.sender == Some(Sender::Refused);
+        match asked {
+            Asked::Rcpt(_) => is_refused,
+            Asked::Data | Asked::LoneDot | Asked::Chunk { .. } => {
+                is_refused || !transaction.has_recipient()
+            }
+            _ => false,
+        }
+    }
+
     /// A reply has come, whatever it says.
     pub(super) fn answered(&mut self, asked: Asked) {
         if asked == Asked::Banner {

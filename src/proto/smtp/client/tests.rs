@@ -713,33 +713,52 @@ fn commands_go_in_groups_where_that_is_offered() {
 fn a_group_that_is_refused_sends_no_message() {
     let plan = pipelining(&["b@lab"]);
     let group = "MAIL FROM:<a@lab> | RCPT TO:<b@lab> | DATA";
-    for (rules, lines, code) in [
+    for (rules, lines, code, stage) in [
         // RFC 2920 §3.1: DATA was taken although nobody is to have the message.
-        (vec![("RCPT", "550 no")], vec![group, ".", "QUIT"], 550),
+        (
+            vec![("RCPT", "550 no")],
+            vec![group, ".", "QUIT"],
+            550,
+            Stage::Rcpt,
+        ),
         (
             vec![("RCPT", "550 no"), (".", "554 no")],
             vec![group, ".", "QUIT"],
             550,
+            Stage::Rcpt,
         ),
         (
             vec![("RCPT", "550 no"), ("DATA", "554 no")],
             vec![group, "RSET", "QUIT"],
             550,
+            Stage::Rcpt,
         ),
         (
             vec![("MAIL", "553 no"), ("RCPT", "503 no"), ("DATA", "503 no")],
             vec![group, "RSET", "QUIT"],
             553,
+            Stage::Mail,
         ),
-        (vec![("MAIL", "553 no")], vec![group, ".", "QUIT"], 553),
-        (vec![("DATA", "550 no")], vec![group, "RSET", "QUIT"], 550),
-        (vec![("MAIL", "421 later!")], vec![group], 421),
+        (
+            vec![("MAIL", "553 no")],
+            vec![group, ".", "QUIT"],
+            553,
+            Stage::Mail,
+        ),
+        (
+            vec![("DATA", "550 no")],
+            vec![group, "RSET", "QUIT"],
+            550,
+            Stage::Data,
+        ),
+        (vec![("MAIL", "421 later!")], vec![group], 421, Stage::Mail),
     ] {
         let mut rules = rules;
         rules.push(PIPELINING);
         let (seen, summary) = play(&plan, &rules);
         assert_eq!(said(&seen), lines);
         assert_eq!(summary.outcome, Outcome::Refused, "{seen:#?}");
+        assert_eq!(summary.stage, stage, "where it was decided: {seen:#?}");
         let verdict = summary.recipients[0].reply.as_ref().unwrap();
         assert_eq!(verdict.code, Code(code), "{seen:#?}");
     }
@@ -843,15 +862,23 @@ fn a_refusal_before_the_end_of_the_message_closes() {
         ("451 later", RecipientFate::Deferred),
         ("421 later", RecipientFate::Deferred),
     ] {
-        let mut client = at_content(&plan(&["b@lab"]));
-        client.go();
-        let early = client.reply(&mut reply("250 fine"));
-        assert_eq!(early.meaning, Meaning::Unasked);
-        client.reply(&mut reply(text));
-        assert!(matches!(client.step(), Step::Decided { .. }));
-        assert_eq!(client.step(), Step::Close, "QUIT would be read as text");
-        assert_eq!(fates(&client.summary()), [fate]);
-        assert_eq!(client.summary().outcome, Outcome::Refused);
+        for is_begun in [true, false] {
+            let mut client = at_content(&plan(&["b@lab"]));
+            if is_begun {
+                client.go();
+            }
+            let early = client.reply(&mut reply("250 fine"));
+            assert_eq!(early.meaning, Meaning::Unasked);
+            client.reply(&mut reply(text));
+            assert!(matches!(client.step(), Step::Decided { .. }));
+            assert_eq!(client.step(), Step::Close, "QUIT would be read as text");
+            let summary = client.summary();
+            assert_eq!(fates(&summary), [fate]);
+            assert_eq!(
+                (summary.outcome, summary.stage),
+                (Outcome::Refused, Stage::Dot)
+            );
+        }
     }
     let mut client = at_content(&plan(&["b@lab"]));
     client.go();
