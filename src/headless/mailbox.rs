@@ -29,9 +29,9 @@ use crate::trace::tap::Tap;
 use crate::words::{Words, phrases};
 
 /// How many events may wait for the printer.
-const TAP: usize = 8_192;
+const TAP: usize = 4_096;
 /// After each look at the tap events gather this long: woken for every line, the printer would take a processor away from the server.
-const GATHER: Duration = Duration::from_millis(5);
+const GATHER: Duration = Duration::from_millis(100);
 /// A server that has stopped says so without an event.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long messages that are coming in may take after the first request to stop.

@@ -22,6 +22,7 @@ use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 
 use self::counters::Counters;
+use self::report::Replies;
 use self::session::{Begin, Connection};
 use super::lock::lock;
 use super::maildir::{Mailbox, Room, Store};
@@ -45,7 +46,7 @@ const REFUSALS: u64 = 256;
 const DISK_THREADS: usize = 8;
 /// Bytes read at once.
 const READ: usize = 64 * 1024;
-/// How long idle sessions are given to hear that the server ends, even if nobody wants to wait for them.
+/// How long sessions are given to hear that the server ends, even if nobody wants to wait for them.
 const GOODBYE: Duration = Duration::from_millis(50);
 
 /// What a mail server is started with.
@@ -81,6 +82,7 @@ struct Server {
     counters: Counters,
     faults: Mutex<Faults>,
     is_lenient: AtomicBool,
+    replies: Mutex<Replies>,
     /// What is read goes here first. Used by the server's thread only; the lock costs nothing there.
     input: Mutex<Box<[u8]>>,
     stopping: AtomicBool,
@@ -177,6 +179,7 @@ impl MailServer {
             counters: Counters::default(),
             faults: Mutex::new(Faults::new(config.faults)),
             is_lenient: AtomicBool::new(config.end_of_data == EndOfData::Lenient),
+            replies: Mutex::default(),
             input: Mutex::new(vec![0; READ].into()),
             stopping: AtomicBool::new(false),
             stop: Notify::new(),
@@ -259,7 +262,7 @@ impl MailServer {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// Asks it to end: sessions that wait for their client hear `421`, those that are busy may take `grace`.
+    /// Asks it to end: sessions hear `421`, and a message that is coming in may take `grace` to come to its end.
     pub fn tell_to_stop(&self, grace: Duration) {
         *lock(&self.server.grace) = grace;
         self.server.stopping.store(true, Ordering::Relaxed);

@@ -61,6 +61,8 @@ struct Shared {
     index: Mutex<Index>,
     /// Copies of the index's figures, to be read without its lock.
     figures: Figures,
+    /// For the next messages.
+    buffers: Mutex<Vec<Vec<u8>>>,
     /// The number of this process.
     process: u32,
     /// Bytes of messages that are being received.
@@ -196,6 +198,7 @@ impl Mailbox {
                 room,
                 index: Mutex::default(),
                 figures: Figures::default(),
+                buffers: Mutex::default(),
                 process: std::process::id(),
                 reserved: AtomicU64::new(0),
                 newest: AtomicU64::new(0),

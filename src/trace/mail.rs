@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use crate::proto::secret::Line;
@@ -49,7 +50,8 @@ pub enum Speech {
     Command(Line),
     /// A reply of the server.
     Reply {
-        reply: Box<Reply>,
+        /// Shared: a server says the same few things over and over.
+        reply: Arc<Reply>,
         /// Since the command (or, for the greeting, since the connection) was complete; `None` for a reply to nothing.
         latency: Option<Duration>,
         /// How it fits the command.

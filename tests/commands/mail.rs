@@ -201,7 +201,8 @@ fn the_shell_is_told_how_it_ended() {
     let starttls = ["--security", "starttls"];
     let login = ["--user", "bob", "--password-env", "WORD"];
     // What the server does, what else is asked for, the exit code, the outcome, the stage, and what the complaint says.
-    let table: [(&[&str], &[&str], i32, &str, &str, &str); 13] = [
+    type Row<'a> = (&'a [&'a str], &'a [&'a str], i32, &'a str, &'a str, &'a str);
+    let table: [Row; 13] = [
         (&[], &[], 0, "sent", "quit", ""),
         (
             &["--scenario", "one-bad-recipient"],

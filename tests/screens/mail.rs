@@ -5,6 +5,7 @@ mod form;
 mod lab;
 mod looks;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -193,7 +194,7 @@ impl Bench {
     }
 
     /// Goes to a field of the form.
-    fn to_field(&mut self, label: &str) {
+    fn go_to(&mut self, label: &str) {
         if self.field().is_none() {
             self.key('e');
         }
@@ -208,7 +209,7 @@ impl Bench {
 
     /// Puts a text in place of what a field has.
     fn write(&mut self, label: &str, text: &str) {
-        self.to_field(label);
+        self.go_to(label);
         self.update(Msg::Key(KeyEvent::new(
             KeyCode::Char('a'),
             KeyModifiers::CONTROL,
@@ -275,7 +276,7 @@ impl Bench {
         let reply = parser.next_reply().expect("a reply").expect("whole");
         let what = Speech::Reply {
             fit: Fit::of(stage, reply.code),
-            reply: Box::new(reply),
+            reply: Arc::new(reply),
             latency: Some(Duration::from_micros(312)),
         };
         let spoken = self.spoken(stage, what);

@@ -346,9 +346,7 @@ impl MailTab {
                 self.dialogue.reveal(now);
                 (Vec::new(), None)
             }
-            Action::SendRaw if self.is_going_on() => {
-                (Vec::new(), Some((Question::RawLine, String::new())))
-            }
+            Action::SendRaw => (Vec::new(), Some((Question::RawLine, String::new()))),
             Action::SendHeld
             | Action::EditHeld
             | Action::ToggleStepping
@@ -425,7 +423,10 @@ impl MailTab {
         words: Words,
     ) -> Result<Vec<Effect>, String> {
         match question {
-            Question::RawLine => Ok(self.send_raw(text)),
+            Question::RawLine => match self.send_raw(text) {
+                sent if sent.is_empty() => Err(words.t("mail.prompt.no_session").into_owned()),
+                sent => Ok(sent),
+            },
             Question::Search => Ok(self.mailbox.search(text)),
             Question::Fault => self.faults.add(text, &self.live, words),
         }

@@ -37,7 +37,7 @@ fn reply(stage: Stage, raw: &[u8], fit: Fit) -> SendingEvent {
     spoken(
         stage,
         Speech::Reply {
-            reply: Box::new(reply),
+            reply: Arc::new(reply),
             latency,
             fit,
         },

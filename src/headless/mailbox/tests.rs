@@ -1,4 +1,5 @@
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use serde_json::{Value, json};
@@ -64,7 +65,7 @@ fn reply(raw: &[u8]) -> Event {
     spoken(
         Stage::Ehlo,
         Speech::Reply {
-            reply: Box::new(reply),
+            reply: Arc::new(reply),
             latency: Some(Duration::from_micros(21)),
             fit: Fit::Expected,
         },

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -352,7 +353,7 @@ impl<'a, 'p, R: FnMut(SendingEvent)> Talk<'a, 'p, R> {
         self.asked.truncate(self.client.awaited());
         let what = Speech::Reply {
             fit: fit(heard, reply.code),
-            reply: Box::new(reply),
+            reply: Arc::new(reply),
             latency: asked.map(|asked| at.saturating_duration_since(asked)),
         };
         self.tell_spoken(self.sending.clock.at(at), heard.stage, what);

@@ -1,9 +1,11 @@
 //! Telling what happens in a session, to the counters and to whoever watches.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::session::Connection;
+use crate::net::lock::lock;
 use crate::net::maildir::Kept;
 use crate::proto::smtp::code::{Code, allowed, expected};
 use crate::proto::smtp::reply::{Limits, Reply, ReplyParser};
@@ -13,6 +15,33 @@ use crate::trace::mail::{Arrived, Fit, Line, MailEvent, Speech, Spoken};
 
 /// Bytes of a message, or of what was dropped before a handshake, that an event keeps.
 const EXCERPT: usize = 256;
+
+/// Different replies that are remembered: more than there are in a usual dialogue.
+const REMEMBERED: usize = 32;
+
+/// Replies as events hold them. A server says the same few things over and over, and making each anew would cost more than saying it.
+#[derive(Default)]
+pub struct Replies {
+    known: Vec<Arc<Reply>>,
+    /// Which is forgotten next.
+    oldest: usize,
+}
+
+impl Replies {
+    fn get(&mut self, bytes: &[u8], code: Code) -> Arc<Reply> {
+        if let Some(known) = self.known.iter().find(|reply| *reply.raw == *bytes) {
+            return known.clone();
+        }
+        let reply = Arc::new(parsed(bytes, code));
+        if self.known.len() < REMEMBERED {
+            self.known.push(reply.clone());
+        } else {
+            self.known[self.oldest] = reply.clone();
+            self.oldest = (self.oldest + 1) % REMEMBERED;
+        }
+        reply
+    }
+}
 
 /// A reply that is not written yet.
 pub struct Said {
@@ -82,8 +111,8 @@ impl Connection {
         }
     }
 
-    /// Tells of the replies that are written, the last of them by the write that began at this time.
-    pub(super) fn tell_replies(&mut self, at: Duration) {
+    /// Tells of the replies that are written.
+    pub(super) fn tell_replies(&mut self) {
         let written = self.written;
         let done = self
             .said
@@ -93,8 +122,15 @@ impl Connection {
         if done == 0 {
             return;
         }
+        let at = self.server.now();
+        self.answered = at;
         for said in self.said.drain(..done) {
-            let reply = &self.out[said.reply.clone()];
+            let bytes = &self.out[said.reply.clone()];
+            let reply = || match said.stage {
+                // It has the number of the message in it, and is never said again.
+                Stage::Dot | Stage::Bdat => Arc::new(parsed(bytes, said.code)),
+                _ => lock(&self.server.replies).get(bytes, said.code),
+            };
             self.server.tell(|| MailEvent::Spoken {
                 session: self.id,
                 spoken: Spoken {
@@ -102,7 +138,7 @@ impl Connection {
                     stage: said.stage,
                     encrypted: self.session.encrypted(),
                     what: Speech::Reply {
-                        reply: Box::new(parsed(reply, said.code)),
+                        reply: reply(),
                         latency: Some(at.saturating_sub(said.asked)),
                         fit: fit(said.stage, said.code),
                     },

@@ -71,6 +71,8 @@ pub struct Connection {
     was_receiving: bool,
     /// When the last bytes came.
     pub(super) arrived: Duration,
+    /// When the last reply went out.
+    pub(super) answered: Duration,
     timer: Timer,
     end: SessionEnd,
     pub(super) commands: u32,
@@ -126,6 +128,7 @@ impl Connection {
             excerpt: Vec::new(),
             was_receiving: false,
             arrived: now,
+            answered: now,
             timer: Timer::default(),
             // Whoever drops the task before it has said why, stops it.
             end: SessionEnd::Stopped,
@@ -213,7 +216,8 @@ impl Connection {
     async fn receive(&mut self) -> Result<Pause, SessionEnd> {
         let server = self.server.clone();
         let mut goodbye = pin!(server.goodbye.notified());
-        let until = self.arrived + server.service.limits.idle;
+        // While we work on something, it is not the client who keeps silent.
+        let until = self.arrived.max(self.answered) + server.service.limits.idle;
         let until = tokio::time::Instant::from_std(server.clock.instant(until));
         let received = poll_fn(|task| {
             // One thread works on all sessions, and this waits for nothing: the buffer is free again before anybody else wants it.
@@ -224,7 +228,9 @@ impl Connection {
                     Ok(length) => Ok(self.take(&input[..length])),
                 });
             }
-            if server.is_stopping() || goodbye.as_mut().poll(task).is_ready() {
+            // A message that is coming in may come to its end, as long as there is time.
+            let may_end = !self.session.receiving();
+            if may_end && (server.is_stopping() || goodbye.as_mut().poll(task).is_ready()) {
                 return Poll::Ready(Err(Some(Farewell::Stopped)));
             }
             self.timer
@@ -462,24 +468,21 @@ impl Connection {
     }
 
     async fn send_until(&mut self, end: usize) -> Result<(), SessionEnd> {
-        let server = self.server.clone();
-        let mut at = server.now();
-        let until = at + server.service.limits.idle;
-        let until = tokio::time::Instant::from_std(server.clock.instant(until));
+        let patience = self.server.service.limits.idle;
+        let mut until = None;
         let sent = poll_fn(|task| {
-            // Before the write: a client on the same clock must not have the reply sooner.
-            at = server.now();
             let bytes = &self.out[..end];
             if let Poll::Ready(result) = self.wire.poll_send(task, bytes, &mut self.written) {
                 return Poll::Ready(result.is_ok());
             }
-            // Who takes nothing is as good as gone.
-            self.timer.poll(until, task).map(|()| false)
+            // Who takes nothing is as good as gone. Nearly always this is not reached: the system takes it all at once.
+            let until = until.get_or_insert_with(|| tokio::time::Instant::now() + patience);
+            self.timer.poll(*until, task).map(|()| false)
         });
         if !sent.await {
             return Err(SessionEnd::ClientGone);
         }
-        self.tell_replies(at);
+        self.tell_replies();
         Ok(())
     }
 

@@ -383,6 +383,22 @@ fn a_server_that_stops_says_so() {
 }
 
 #[test]
+fn a_server_that_stops_takes_the_message_that_is_coming_in() {
+    let lab = Lab::start(config());
+    let mut session = lab.session();
+    session.begin();
+    session.say("From: a@b.example\r\n");
+    let mut idle = lab.session();
+    lab.server.tell_to_stop(Duration::from_secs(60));
+    // Now it is stopping.
+    assert_eq!(idle.reply(), 421);
+    assert_eq!(session.ask("."), 250);
+    assert_eq!(session.reply(), 421);
+    assert_eq!(session.rest(), "");
+    assert_eq!(lab.server.report().held, 1);
+}
+
+#[test]
 fn faults_are_set_while_it_runs() {
     let mut lab = Lab::start(config());
     let mut session = lab.session();

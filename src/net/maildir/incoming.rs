@@ -16,7 +16,9 @@ use crate::trace::mail::MessageId;
 /// Bytes of a message that are held in memory before they are written to its file.
 const HELD: usize = 256 * 1024;
 /// Room for a message as most are.
-const USUAL: usize = 4 * 1024;
+const USUAL: usize = 8 * 1024;
+/// Buffers of that size that are kept for the next messages.
+const SPARE: usize = 16;
 
 /// A message that is being received. Dropping it leaves nothing behind.
 pub struct Incoming {
@@ -52,10 +54,11 @@ pub enum NotKept {
 
 impl Incoming {
     pub(super) fn new(shared: Arc<Shared>, unique: Unique) -> Self {
+        let spare = lock(&shared.buffers).pop();
         Self {
             shared,
             unique,
-            buffer: Vec::with_capacity(USUAL),
+            buffer: spare.unwrap_or_else(|| Vec::with_capacity(USUAL)),
             file: None,
             written: 0,
             reserved: 0,
@@ -217,6 +220,13 @@ impl Drop for Incoming {
         self.shared
             .reserved
             .fetch_sub(self.reserved, Ordering::Relaxed);
+        if self.buffer.capacity() == USUAL {
+            let mut buffers = lock(&self.shared.buffers);
+            if buffers.len() < SPARE {
+                self.buffer.clear();
+                buffers.push(std::mem::take(&mut self.buffer));
+            }
+        }
         if let (Some(folder), Some(file)) = (&self.shared.folder, self.file.take()) {
             // Some systems delete no open file.
             drop(file);

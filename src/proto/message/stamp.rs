@@ -78,7 +78,7 @@ pub fn trace_headers(stamp: &Stamp<'_>) -> Vec<u8> {
         .raw(&format!("by {}", stamp.server))
         .raw(&format!("with {}", stamp.with.name()))
         .raw(&format!("id {};", stamp.id))
-        .raw(&stamp.date.format("%a, %d %b %Y %H:%M:%S %z").to_string())
+        .raw(&stamp.date.to_rfc2822())
         .end();
     out
 }

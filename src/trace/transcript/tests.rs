@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
@@ -29,7 +30,7 @@ fn reply(stage: Stage, encrypted: bool, bytes: &[u8]) -> SendingEvent {
         stage,
         encrypted,
         what: Speech::Reply {
-            reply: Box::new(reply),
+            reply: Arc::new(reply),
             latency: Some(Duration::from_micros(5_300)),
             fit,
         },

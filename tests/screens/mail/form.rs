@@ -94,11 +94,11 @@ fn each_provider_says_what_it_demands() {
     ] {
         bench.key('p');
         bench.shows(&[name, host]);
-        bench.to_field("Preset");
+        bench.go_to("Preset");
         bench.key('z');
         bench.press(KeyCode::Esc);
         bench.key('e');
-        bench.to_field("Preset");
+        bench.go_to("Preset");
         let screen = bench.screen(LARGE);
         let form: String = screen
             .lines()
@@ -113,7 +113,7 @@ fn each_provider_says_what_it_demands() {
 #[test]
 fn a_password_is_bullets() {
     let mut bench = Bench::new(Lang::En).listening();
-    bench.to_field("Login");
+    bench.go_to("Login");
     bench.press(KeyCode::Right);
     bench.write("User", "student");
     bench.write("Password", "hunter2");

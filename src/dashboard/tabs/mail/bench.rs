@@ -1,6 +1,7 @@
 //! What the tests of the panels have in common: something to draw with, and dialogues that nobody had.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use ratatui::buffer::Buffer;
@@ -153,7 +154,7 @@ pub fn reply(at: Duration, stage: Stage, code: u16, lines: &[&str]) -> Spoken {
         at,
         stage,
         Speech::Reply {
-            reply: Box::new(reply),
+            reply: Arc::new(reply),
             latency: None,
             fit: Fit::Expected,
         },

@@ -49,10 +49,6 @@ impl MailTab {
         front.is_going_on().then_some(front.id)
     }
 
-    pub(super) fn is_going_on(&self) -> bool {
-        self.at_work().is_some()
-    }
-
     /// Tells the sending in front what a key asks of it.
     pub(super) fn order(&mut self, action: Action) -> Vec<Effect> {
         let stepping = !self.compose.is_stepping();

@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -242,7 +243,7 @@ impl Bench {
         self.spoken(
             stage,
             Speech::Reply {
-                reply: Box::new(reply),
+                reply: Arc::new(reply),
                 latency: Some(Duration::from_micros(312)),
                 fit,
             },

@@ -291,10 +291,18 @@ fn row(
             let text = match part.checked_sub(speech::parts(spoken)) {
                 None => speech::line(spoken, part, revealed, scene),
                 Some(more) => match &spoken.what {
-                    Speech::Content { excerpt, .. } => {
+                    Speech::Content { excerpt, bytes, .. } => {
                         let content = content_lines(excerpt).nth(more).unwrap_or_default();
                         let content = escape_hostile(content).into_owned();
-                        Line::styled(format!("   {content}"), theme.odd)
+                        let mut line = Line::styled(format!("   {content}"), theme.odd);
+                        let shown: usize = content_lines(excerpt).map(<[u8]>::len).sum();
+                        let left = bytes.saturating_sub(shown as u64);
+                        if left > 0 && more + 1 == content_lines(excerpt).count() {
+                            let left = phrases::grouped(left);
+                            let left = words.fill("both.more_bytes", &[("count", &left)]);
+                            line.push_span(Span::styled(format!(" {left}"), theme.dim));
+                        }
+                        line
                     }
                     _ => decoded_line(spoken, revealed, words, scene),
                 },
