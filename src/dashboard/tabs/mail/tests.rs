@@ -737,6 +737,10 @@ fn a_held_password_is_never_shown_and_typing_begins_anew() {
 fn a_person_can_say_anything_and_end_it() {
     let mut bench = Bench::new().listening();
     assert_eq!(bench.key(':'), []);
+    bench.type_text("NOOP");
+    assert_eq!(bench.press(KeyCode::Enter), []);
+    bench.shows("no session is open");
+    bench.press(KeyCode::Esc);
     bench.send();
     bench.greeted();
     bench.key(':');
