@@ -86,6 +86,8 @@ struct Server {
     /// What is read goes here first. Used by the server's thread only; the lock costs nothing there.
     input: Mutex<Box<[u8]>>,
     stopping: AtomicBool,
+    /// The grace is over.
+    out_of_time: AtomicBool,
     /// Somebody asked for the end.
     stop: Notify,
     /// The sessions are asked to end.
@@ -103,6 +105,10 @@ impl Server {
 
     fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
+    }
+
+    fn is_out_of_time(&self) -> bool {
+        self.out_of_time.load(Ordering::Relaxed)
     }
 
     fn end_of_data(&self) -> EndOfData {
@@ -182,6 +188,7 @@ impl MailServer {
             replies: Mutex::default(),
             input: Mutex::new(vec![0; READ].into()),
             stopping: AtomicBool::new(false),
+            out_of_time: AtomicBool::new(false),
             stop: Notify::new(),
             goodbye: Notify::new(),
             closed: Notify::new(),
@@ -262,7 +269,7 @@ impl MailServer {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// Asks it to end: sessions hear `421`, and a message that is coming in may take `grace` to come to its end.
+    /// Asks it to end: sessions hear `421`, those with a message that is coming in after `grace`.
     pub fn tell_to_stop(&self, grace: Duration) {
         *lock(&self.server.grace) = grace;
         self.server.stopping.store(true, Ordering::Relaxed);
@@ -358,13 +365,20 @@ fn admit(server: &Arc<Server>, stream: TcpStream, client: SocketAddr, begin: Beg
 /// Lets the sessions come to their end, as long as the grace lasts. What is left then ends with the runtime.
 async fn finish(server: &Server) {
     let grace = *lock(&server.grace);
-    let mut until = server.now() + grace.max(GOODBYE);
+    let mut until = server.now() + grace;
     server.goodbye.notify_waiters();
     while server.counters.open() > 0 {
         let left = until.saturating_sub(server.now());
         tokio::select! {
             () = server.closed.notified() => {}
-            () = tokio::time::sleep(left) => break,
+            () = tokio::time::sleep(left) => {
+                if server.out_of_time.swap(true, Ordering::Relaxed) {
+                    break;
+                }
+                // Those in the middle of a message hear it now.
+                server.goodbye.notify_waiters();
+                until = server.now() + GOODBYE;
+            }
             // Asked again: the new grace counts from now.
             () = server.stop.notified() => until = server.now() + *lock(&server.grace),
         }

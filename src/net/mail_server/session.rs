@@ -228,10 +228,15 @@ impl Connection {
                     Ok(length) => Ok(self.take(&input[..length])),
                 });
             }
-            // A message that is coming in may come to its end, as long as there is time.
-            let may_end = !self.session.receiving();
-            if may_end && (server.is_stopping() || goodbye.as_mut().poll(task).is_ready()) {
-                return Poll::Ready(Err(Some(Farewell::Stopped)));
+            let told = goodbye.as_mut().poll(task).is_ready() || server.is_stopping();
+            if told {
+                // A message that is coming in may come to its end, as long as there is time.
+                if !self.session.receiving() || server.is_out_of_time() {
+                    return Poll::Ready(Err(Some(Farewell::Stopped)));
+                }
+                goodbye.set(server.goodbye.notified());
+                // Nobody has notified it yet; this leaves word whom to wake.
+                let _ = goodbye.as_mut().poll(task);
             }
             self.timer
                 .poll(until, task)
