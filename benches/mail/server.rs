@@ -3,29 +3,30 @@
 use super::peers::{Connections, Load, MESSAGE, SINK, Server, Store, time};
 use super::support::report::{Outcome, Report, median};
 
-const ROUNDS: usize = 5;
+/// Many and short: where the system puts the two processes changes the figures of a single session by a factor of five, from one moment to the next.
+const ROUNDS: usize = 25;
 /// A server that waits for a disk gets this part of the messages: it takes as much longer.
 const ON_DISK: usize = 5;
 
 const LOADS: [Load; 4] = [
     Load {
         sessions: 1,
-        messages: 5_000,
+        messages: 1_000,
         connections: Connections::EachNew,
     },
     Load {
         sessions: 4,
-        messages: 15_000,
+        messages: 3_000,
         connections: Connections::EachNew,
     },
     Load {
         sessions: 1,
-        messages: 5_000,
+        messages: 1_500,
         connections: Connections::Kept,
     },
     Load {
         sessions: 4,
-        messages: 25_000,
+        messages: 8_000,
         connections: Connections::Kept,
     },
 ];
@@ -102,7 +103,13 @@ fn compare(report: &mut Report, servers: &[Server; 3], load: Load) -> Outcome<()
         ));
     }
     let [ours, theirs, _] = &all;
-    let ratio = median(&ours.per_second) / median(&theirs.per_second);
+    // Of each round, since the machine is not the same in all of them.
+    let pairs = ours.per_second.iter().zip(&theirs.per_second);
+    let ratio = median(
+        &pairs
+            .map(|(ours, theirs)| ours / theirs)
+            .collect::<Vec<_>>(),
+    );
     report.target(
         ratio >= 1.0,
         &format!("{what}: {ratio:.3} of {SINK}'s messages a second, at least 1"),

@@ -28,8 +28,9 @@ use crate::trace::mail::{Arrived, MailEvent, MailReport, SessionEnd, SessionId, 
 use crate::trace::tap::Tap;
 use crate::words::{Words, phrases};
 
-/// How many events may wait for the printer.
-const TAP: usize = 4_096;
+/// How many events may wait for the printer. Together with the pause after each look this bounds what printing may cost: a flood of mail is
+/// counted, not read.
+const TAP: usize = 2_048;
 /// After each look at the tap events gather this long: woken for every line, the printer would take a processor away from the server.
 const GATHER: Duration = Duration::from_millis(100);
 /// A server that has stopped says so without an event.
@@ -100,6 +101,8 @@ struct Printer<W: Write> {
     words: Words,
     clock: Clock,
     failure: Option<String>,
+    /// The time of day of the last line, and the millisecond that it is.
+    time: (u128, String),
 }
 
 impl<W: Write> Printer<W> {
@@ -113,6 +116,7 @@ impl<W: Write> Printer<W> {
             words,
             clock,
             failure: None,
+            time: (0, String::new()),
         }
     }
 
@@ -242,7 +246,12 @@ impl<W: Write> Printer<W> {
 
     /// A line about a session.
     fn in_session(&mut self, session: SessionId, at: Duration, text: &str) {
-        let line = format!("{} #{session} {text}", self.clock.time_of_day(at));
+        let (millisecond, time) = &mut self.time;
+        if *millisecond != at.as_millis() || time.is_empty() {
+            // In a flood, many lines have the same.
+            (*millisecond, *time) = (at.as_millis(), self.clock.time_of_day(at));
+        }
+        let line = format!("{time} #{session} {text}");
         self.line(&line);
     }
 
