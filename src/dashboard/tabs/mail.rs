@@ -3,7 +3,7 @@
 //!
 //! The tab has several views, one at a time: the form with the dialogue, the lab's server, both ends on one clock, and what an eavesdropper sees.
 //! Each panel is a state of its own with the same few methods: `contexts`, `act`, `close`, `click` and `draw`. What a panel looks at but does not
-//! own comes in as the [`MailModel`](model::MailModel), which is the frozen one while the view stands still.
+//! own comes in as the `MailModel`, which is the frozen one while the view stands still.
 
 #[cfg(test)]
 mod bench;
