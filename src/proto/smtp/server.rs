@@ -433,9 +433,11 @@ impl Session {
             };
         }
         if is_handshake(rest) {
+            let shown = end.unwrap_or(rest.len());
             return Step {
                 consumed: input.len(),
-                turn: Some(self.not_in_clear_text(start..input.len(), context)),
+                // Of what is thrown away, that much is shown.
+                turn: Some(self.not_in_clear_text(start..start + shown, context)),
             };
         }
         let Some(end) = end else {

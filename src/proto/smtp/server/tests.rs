@@ -1229,6 +1229,15 @@ fn every_scenario_shows_itself() {
     }
 }
 
+#[test]
+fn a_handshake_in_clear_text_is_shown_up_to_a_line_end() {
+    let mut lab = Lab::new();
+    lab.greet();
+    let said = lab.send(b"\x16\x03\x01 hello\nand more");
+    assert!(said.starts_with("421 4.7.0"), "{said}");
+    assert_eq!(lab.heard, ["\u{16}\u{3}\u{1} hello"]);
+}
+
 /// Bytes that look like a session, more or less.
 fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
