@@ -60,15 +60,18 @@ pub mod proto {
 
 /// What happened, as plain data.
 pub mod trace {
+    pub mod bounded;
     pub mod clock;
     pub mod csv;
     pub mod escape;
     pub mod event;
     pub mod mail;
+    pub mod recorder;
     pub mod start_error;
     pub mod tap;
     pub mod transcript;
     pub mod web;
+    pub mod wire;
 }
 
 /// Sockets and clocks: drive [`proto`], report to [`trace`].
@@ -125,6 +128,7 @@ pub mod dashboard {
         pub mod ping;
         mod turn;
         pub mod web;
+        pub mod wire;
     }
 
     pub mod widgets;

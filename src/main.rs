@@ -13,6 +13,7 @@ use sockscope::dashboard::tabs::mail::MailSetup;
 use sockscope::dashboard::tabs::ping::PingSetup;
 use sockscope::dashboard::tabs::ping::knobs::{Pace, PaceKind};
 use sockscope::dashboard::tabs::web::WebSetup;
+use sockscope::dashboard::tabs::wire::WireSetup;
 use sockscope::dashboard::{run, terminal};
 use sockscope::headless::output::{Failure, Format};
 use sockscope::headless::{echo, get, mail, mailbox, ping, serve};
@@ -38,6 +39,7 @@ use sockscope::settings::{
     Place, WebSettings,
 };
 use sockscope::trace::clock::Clock;
+use sockscope::trace::recorder::Secrets;
 use sockscope::trace::start_error::{Reason, StartError, Transport};
 use sockscope::words::{Words, outcome, phrases};
 
@@ -522,6 +524,7 @@ fn run_dashboard(invocation: &Invocation, words: Words, clock: Clock) -> u8 {
         mail_lab(invocation, words),
         plan.plain,
         Family::Any,
+        Secrets::Masked,
         clock,
     );
     let setup = Setup {
@@ -553,6 +556,7 @@ fn run_dashboard(invocation: &Invocation, words: Words, clock: Clock) -> u8 {
             faults: settings.mail.server.all_faults(),
             end_of_data: settings.mail.server.end_of_data,
         },
+        wire: WireSetup::default(),
     };
     let seen = end_even_if_stuck()
         .and_then(|()| runtime())

@@ -11,6 +11,7 @@ use sockscope::dashboard::tabs::mail::MailSetup;
 use sockscope::dashboard::tabs::ping::knobs::{Pace, PaceKind};
 use sockscope::dashboard::tabs::ping::{Figures, PingSetup};
 use sockscope::dashboard::tabs::web::WebSetup;
+use sockscope::dashboard::tabs::wire::WireSetup;
 use sockscope::proto::link::{Leg, LinkSettings, Why};
 use sockscope::proto::ping::{Outcome, PingEvent, PingRecord};
 use sockscope::proto::stats::PingStats;
@@ -62,6 +63,7 @@ impl Scene {
             },
             web: WebSetup::default(),
             mail: MailSetup::default(),
+            wire: WireSetup::default(),
         };
         let mut app = App::new(setup, Clock::new(Instant::now(), SystemTime::now()));
         app.area = SIZE;

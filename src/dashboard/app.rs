@@ -16,6 +16,7 @@ use super::shell;
 use super::tabs::mail::{MailSetup, MailTab, Question};
 use super::tabs::ping::{Figures, PingSetup, PingTab};
 use super::tabs::web::{WebReport, WebSetup, WebTab};
+use super::tabs::wire::{WireSetup, WireTab};
 use super::theme::{Signs, Theme};
 use super::widgets::Glyphs;
 use crate::proto::http::script;
@@ -32,6 +33,7 @@ use crate::trace::event::{ClientCounts, EchoCounts, Event, TargetId};
 use crate::trace::mail::{MailReport, MessageId, Page, SendingId};
 use crate::trace::start_error::StartError;
 use crate::trace::web::SenderId;
+use crate::trace::wire::{SocketEvent, Subject};
 use crate::words::{Lang, Words};
 
 /// What reaches the dashboard.
@@ -50,6 +52,13 @@ pub enum Msg {
         /// Of the mail server's.
         mail_left_out: u64,
     },
+    /// What the labs did with their sockets, and how many calls were left out.
+    Calls {
+        calls: Vec<SocketEvent>,
+        left_out: u64,
+    },
+    /// How the capture is getting on.
+    Capture(CaptureState),
     /// The labs' exact counters, read just before a frame.
     Counters(Counters),
     EchoFailed(StartError),
@@ -75,6 +84,27 @@ pub enum Msg {
     Saved(Result<PathBuf, String>),
     /// A second has passed that something on screen waits for.
     Tick,
+}
+
+/// How a capture that was started with a key is getting on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CaptureState {
+    /// It goes to this file, which holds so many packets.
+    Running {
+        file: PathBuf,
+        packets: u64,
+        left_out: u64,
+    },
+    /// It was ended.
+    Ended {
+        file: PathBuf,
+        packets: u64,
+        left_out: u64,
+    },
+    /// There is such a file already: asked for once more, it is overwritten.
+    Exists(PathBuf),
+    /// It can't be written, or no further.
+    Failed { file: PathBuf, error: String },
 }
 
 /// Counters that the labs keep beside their data paths.
@@ -164,6 +194,12 @@ pub enum Effect {
         name: String,
         bytes: Vec<u8>,
     },
+    /// Captures what the labs do with their sockets, from now on.
+    StartCapture {
+        file: PathBuf,
+        overwrite: bool,
+    },
+    StopCapture,
     /// Looks for paths that begin with this text.
     Complete(String),
     /// Puts a text into the clipboard of whoever sits at the terminal.
@@ -220,6 +256,9 @@ pub enum Purpose {
     WebFilter,
     WebKnob(super::tabs::web::knobs::Knob),
     Mail(Question),
+    WireFilter,
+    /// Where a capture goes.
+    CaptureFile,
 }
 
 /// How things look, and in which words.
@@ -243,6 +282,7 @@ pub struct Setup {
     pub ping: PingSetup,
     pub web: WebSetup,
     pub mail: MailSetup,
+    pub wire: WireSetup,
 }
 
 /// The whole dashboard.
@@ -263,6 +303,9 @@ pub struct App {
     pub ping: PingTab,
     pub web: WebTab,
     pub mail: MailTab,
+    pub wire: WireTab,
+    /// The capture, while it is running.
+    pub capture: Option<CaptureState>,
     pub now: Duration,
     /// Where the last frame was drawn; a click is understood by it.
     pub area: Rect,
@@ -289,6 +332,8 @@ impl App {
             ping: PingTab::new(setup.ping),
             web: WebTab::new(setup.web),
             mail,
+            wire: WireTab::new(setup.wire),
+            capture: None,
             now: Duration::ZERO,
             area: Rect::ZERO,
         }
@@ -357,6 +402,8 @@ impl App {
                 web_left_out,
                 mail_left_out,
             } => {
+                self.wire
+                    .take(&events, left_out + web_left_out + mail_left_out);
                 let (mut ping, mut web, mut mail) = (Vec::new(), Vec::new(), Vec::new());
                 for event in events {
                     match event {
@@ -369,6 +416,14 @@ impl App {
                 let mut effects = self.mail.take(mail, mail_left_out, self.now);
                 effects.extend(self.ping.take(ping, left_out));
                 effects
+            }
+            Msg::Calls { calls, left_out } => {
+                self.wire.take_calls(calls, left_out);
+                Vec::new()
+            }
+            Msg::Capture(state) => {
+                self.capture = Some(state);
+                Vec::new()
             }
             Msg::Counters(mut counters) => {
                 if let Some(report) = counters.web.take() {
@@ -431,7 +486,7 @@ impl App {
             Tab::Ping => self.ping.contexts(&mut contexts),
             Tab::Web => self.web.contexts(&mut contexts),
             Tab::Mail => self.mail.contexts(&mut contexts),
-            Tab::Wire => {}
+            Tab::Wire => self.wire.contexts(&mut contexts),
         }
         if self.zoomed || self.frozen_at.is_some() {
             contexts.push(Context::Open);
@@ -511,7 +566,7 @@ impl App {
                     Tab::Ping => self.ping.act(action, self.now),
                     Tab::Web => self.web.act(action, self.now, self.words()),
                     Tab::Mail => self.mail.act(action, self.now),
-                    Tab::Wire => (Vec::new(), None),
+                    Tab::Wire => self.wire.act(action, self.now, self.words()),
                 };
                 if let Some((purpose, text)) = prompt {
                     self.prompt(purpose, text);
@@ -520,6 +575,16 @@ impl App {
             }
         }
         Vec::new()
+    }
+
+    /// Goes to the Wire tab and selects what a row of a lab is about.
+    pub fn show_on_wire(&mut self, subject: &Subject) {
+        if self.wire.show(subject) {
+            self.front = Tab::Wire;
+            self.zoomed = false;
+        } else {
+            self.notify("notice.not_on_wire", &"");
+        }
     }
 
     /// Shows a short message; `value` fills its `%{value}`.
@@ -534,7 +599,7 @@ impl App {
             Tab::Ping => self.ping.close(),
             Tab::Web => self.web.close(),
             Tab::Mail => self.mail.close(),
-            Tab::Wire => false,
+            Tab::Wire => self.wire.close(),
         };
         if closed {
             // What was written in a form is kept when it is left.
@@ -556,6 +621,7 @@ impl App {
         self.ping.freeze(self.frozen_at);
         self.web.freeze(self.frozen_at);
         self.mail.freeze(self.frozen_at);
+        self.wire.freeze(self.frozen_at);
     }
 
     fn prompt(&mut self, purpose: Purpose, text: String) {
@@ -599,6 +665,7 @@ impl App {
             Purpose::Note => {
                 if !text.is_empty() {
                     self.ping.note(text.to_owned(), self.now);
+                    self.wire.note(text.to_owned(), self.now);
                 }
                 Ok(Vec::new())
             }
@@ -606,6 +673,11 @@ impl App {
             Purpose::Knob(knob) => self.ping.type_knob(knob, text, words),
             Purpose::WebFilter => self.web.set_filter(text, words).map(|()| Vec::new()),
             Purpose::WebKnob(knob) => self.web.type_knob(knob, text, words),
+            Purpose::WireFilter => self.wire.set_filter(text, words).map(|()| Vec::new()),
+            Purpose::CaptureFile => Ok(vec![Effect::StartCapture {
+                file: PathBuf::from(text),
+                overwrite: false,
+            }]),
             Purpose::Mail(question) => self.mail.answer(question, text, words),
         };
         match (result, &mut self.overlay) {
@@ -653,7 +725,7 @@ impl App {
                     Tab::Ping => self.ping.click(body, self.zoomed, column, row),
                     Tab::Web => self.web.click(body, self.zoomed, column, row),
                     Tab::Mail => return self.mail.click(body, self.zoomed, column, row),
-                    Tab::Wire => {}
+                    Tab::Wire => self.wire.click(body, self.zoomed, column, row),
                 }
                 return Vec::new();
             }
@@ -676,6 +748,9 @@ impl App {
                     | Context::MailFaults
                     | Context::MailBoth
                     | Context::MailWire
+                    | Context::WireList
+                    | Context::WireLadder
+                    | Context::WireBytes
             )
         };
         if self.contexts().iter().any(scrolls) {

@@ -25,10 +25,13 @@ use crate::net::resolve::{self, Family};
 use crate::net::web::{WebConfig, WebServer};
 use crate::proto::ping::{Plan, Text};
 use crate::settings::Target;
+use crate::trace::bounded::Bounded;
 use crate::trace::clock::Clock;
 use crate::trace::event::{Event, TargetId};
+use crate::trace::recorder::{Recorder, Secrets};
 use crate::trace::tap::Tap;
 use crate::trace::web::{SenderEnd, SenderEvent, SenderId};
+use crate::trace::wire::SocketEvent;
 
 /// Events of the echo server that may wait for a frame.
 const ECHO_TAP: usize = 4_096;
@@ -38,6 +41,8 @@ const PING_TAP: usize = 16_384;
 const WEB_TAP: usize = 1_024;
 /// Events of the request sender that may wait for a frame.
 const SENDER_TAP: usize = 4_096;
+/// Socket calls that may wait for a frame, and the bytes that they may hold.
+const CALLS: (usize, usize) = (4_096, 8 << 20);
 /// Connections of the web server that are looked at for a frame.
 const CONNECTIONS: usize = 256;
 /// Names that may be waiting to be resolved.
@@ -58,6 +63,7 @@ pub struct Labs {
     ping_tap: Tap,
     web_tap: Tap,
     sender_tap: Tap,
+    calls: Bounded<SocketEvent>,
     echo: Option<EchoServer>,
     web: Option<WebServer>,
     senders: Vec<(SenderId, RequestSender)>,
@@ -104,13 +110,17 @@ impl Labs {
         mail_config: MailConfig,
         plain: bool,
         family: Family,
+        secrets: Secrets,
         clock: Clock,
     ) -> Self {
         let wake = Arc::new(Notify::new());
-        let tap = |capacity| {
+        let waker = || {
             let wake = wake.clone();
-            Tap::new(capacity, move || wake.notify_one())
+            move || wake.notify_one()
         };
+        let calls = Bounded::new(CALLS.0, CALLS.1, waker());
+        let recorder = Recorder::new(clock, secrets, Some(calls.clone()));
+        let tap = |capacity| Tap::new(capacity, waker()).recording(recorder.clone());
         let (resolved_tx, resolved) = mpsc::channel(RESOLVING);
         let (answers_tx, answers) = mpsc::channel(ANSWERS);
         let mail = MailLab::new(
@@ -131,6 +141,7 @@ impl Labs {
             ping_tap: tap(PING_TAP),
             web_tap: tap(WEB_TAP),
             sender_tap: tap(SENDER_TAP),
+            calls,
             wake,
             echo: None,
             web: None,
@@ -172,6 +183,14 @@ impl Labs {
             web_left_out,
             mail_left_out,
         })
+    }
+
+    /// What the labs did with their sockets since the last call.
+    pub fn calls(&mut self) -> Option<Msg> {
+        let mut calls = Vec::new();
+        let left_out = self.calls.drain(&mut calls);
+        let is_news = !calls.is_empty() || left_out > 0;
+        is_news.then_some(Msg::Calls { calls, left_out })
     }
 
     /// The labs' exact counters, those that cost something only if they are shown.
@@ -281,6 +300,7 @@ impl Labs {
             | Effect::DeleteMessages(_)
             | Effect::SaveFile { .. }
             | Effect::Complete(_) => return self.mail.perform(effect),
+            Effect::StartCapture { .. } | Effect::StopCapture => {}
             Effect::Quit | Effect::SetMouse(_) | Effect::Copy(_) => {}
         }
         None

@@ -92,6 +92,21 @@ pub enum Action {
     SaveFile,
     /// Yes, do what was asked.
     Confirm,
+    // The Wire tab.
+    StepForward,
+    StepBack,
+    /// Times of day, since the beginning, or since the row before.
+    NextTimes,
+    /// Only what belongs to the selected row's connection.
+    OnlyConnection,
+    NextMark,
+    /// Starts a capture, or ends the one that is running.
+    Capture,
+    // While a record is played.
+    Slower,
+    Faster,
+    /// Saves what the tab shows as a file that other programs read.
+    Export,
 }
 
 /// Where a binding applies. [`Context::Everywhere`] always does; of the others the application names those in force.
@@ -147,6 +162,15 @@ pub enum Context {
     MailBoth,
     /// The focused panel shows what the wire shows.
     MailWire,
+    WireTab,
+    /// The focused panel is the list of calls and messages.
+    WireList,
+    /// The focused panel is the ladder.
+    WireLadder,
+    /// The focused panel is the bytes.
+    WireBytes,
+    /// A record is played.
+    Replay,
     /// The help page is open.
     HelpPage,
 }
@@ -252,7 +276,8 @@ pub static BINDINGS: &[Binding] = {
         binding(C::Chart, &[key(KeyCode::Home), char('g')], A::First, "Home g", "key.oldest", None),
         binding(C::Chart, &[key(KeyCode::End), char('G')], A::Last, "End G", "key.now", None),
         binding(C::Chart, &[key(KeyCode::Enter)], A::Open, "Enter", "key.details", Some(3)),
-        binding(C::PingTab, &[char('s')], A::StartStop, "s", "key.start_stop", Some(3)),
+        binding(C::PingTab, &[char('s')], A::Export, "s", "key.export_csv", None),
+        binding(C::PingTab, &[char('S')], A::StartStop, "S", "key.start_stop", Some(3)),
         binding(C::PingTab, &[char('+'), char('=')], A::LossUp, "+", "key.loss_up", None),
         binding(C::PingTab, &[char('-')], A::LossDown, "-", "key.loss_down", None),
         binding(C::PingTab, &[], A::LossUp, "+/-", "key.loss", Some(2)),
@@ -265,7 +290,7 @@ pub static BINDINGS: &[Binding] = {
         binding(C::PingTab, &[char('o')], A::NextTarget, "o", "key.next_target", None),
         binding(C::PingTab, &[char('v')], A::NextView, "v", "key.view", Some(5)),
         binding(C::PingTab, &[char('y')], A::NextScale, "y", "key.scale", Some(6)),
-        binding(C::PingTab, &[char('w')], A::ToggleTimeAxis, "w", "key.time_axis", None),
+        binding(C::PingTab, &[char('W')], A::ToggleTimeAxis, "W", "key.time_axis", None),
         binding(C::PingTab, &[char('[')], A::ZoomOut, "[", "key.time_wider", None),
         binding(C::PingTab, &[char(']')], A::ZoomIn, "]", "key.time_narrower", None),
         binding(C::PingTab, &[], A::ZoomIn, "[]", "key.time_zoom", Some(6)),
@@ -329,7 +354,8 @@ pub static BINDINGS: &[Binding] = {
         binding(C::WebTab, &[char('[')], A::ZoomOut, "[", "key.time_wider", None),
         binding(C::WebTab, &[char(']')], A::ZoomIn, "]", "key.time_narrower", None),
         binding(C::WebTab, &[], A::ZoomIn, "[]", "key.time_zoom", Some(7)),
-        binding(C::WebTab, &[char('w')], A::FitTime, "w", "key.fit_time", Some(5)),
+        binding(C::WebTab, &[char('W')], A::FitTime, "W", "key.fit_time", Some(5)),
+        binding(C::WebTab, &[char('s')], A::Export, "s", "key.export_log", None),
         binding(C::MailForm, &[key(KeyCode::F(5)), ctrl('s')], A::Send, "F5 ^S", "key.send", Some(0)),
         binding(C::MailForm, &[key(KeyCode::F(6)), ctrl('o')], A::NextFormPage, "F6 ^O", "key.mail_form_page", Some(3)),
         binding(C::MailForm, &[key(KeyCode::Tab)], A::NextPanel, "Tab", "key.next_field", Some(2)),
@@ -443,6 +469,47 @@ pub static BINDINGS: &[Binding] = {
         binding(C::MailTab, &[char('[')], A::PreviousSending, "[", "key.mail_previous", None),
         binding(C::MailTab, &[char(']')], A::NextSending, "]", "key.mail_next", None),
         binding(C::MailTab, &[], A::NextSending, "[]", "key.mail_sendings", Some(8)),
+        binding(C::WireBytes, &[key(KeyCode::Up), char('k')], A::Up, "↑ k", "key.up", None),
+        binding(C::WireBytes, &[key(KeyCode::Down), char('j')], A::Down, "↓ j", "key.down", None),
+        binding(C::WireBytes, &[key(KeyCode::Left)], A::Left, "←", "key.wire_byte_before", None),
+        binding(C::WireBytes, &[key(KeyCode::Right)], A::Right, "→", "key.wire_byte_after", None),
+        binding(C::WireBytes, &[], A::Right, "↑↓ ←→", "key.wire_bytes", Some(2)),
+        binding(C::WireBytes, &[key(KeyCode::PageUp)], A::PageUp, "PgUp", "key.page_up", None),
+        binding(C::WireBytes, &[key(KeyCode::PageDown)], A::PageDown, "PgDn", "key.page_down", None),
+        binding(C::WireBytes, &[key(KeyCode::Home), char('g')], A::First, "Home g", "key.first", None),
+        binding(C::WireBytes, &[key(KeyCode::End), char('G')], A::Last, "End G", "key.last", None),
+        binding(C::WireBytes, &[key(KeyCode::Enter)], A::Open, "Enter", "key.wire_to_lab", Some(2)),
+        binding(C::WireLadder, &[key(KeyCode::Up), char('k')], A::Up, "↑ k", "key.up", None),
+        binding(C::WireLadder, &[key(KeyCode::Down), char('j')], A::Down, "↓ j", "key.down", None),
+        binding(C::WireLadder, &[key(KeyCode::PageUp)], A::PageUp, "PgUp", "key.page_up", None),
+        binding(C::WireLadder, &[key(KeyCode::PageDown)], A::PageDown, "PgDn", "key.page_down", None),
+        binding(C::WireLadder, &[key(KeyCode::Home), char('g')], A::First, "Home g", "key.first", None),
+        binding(C::WireLadder, &[key(KeyCode::End), char('G')], A::Last, "End G", "key.last", None),
+        binding(C::WireLadder, &[key(KeyCode::Enter)], A::Open, "Enter", "key.wire_to_lab", Some(2)),
+        binding(C::WireList, &[key(KeyCode::Up), char('k')], A::Up, "↑ k", "key.up", None),
+        binding(C::WireList, &[key(KeyCode::Down), char('j')], A::Down, "↓ j", "key.down", None),
+        binding(C::WireList, &[key(KeyCode::PageUp)], A::PageUp, "PgUp", "key.page_up", None),
+        binding(C::WireList, &[key(KeyCode::PageDown)], A::PageDown, "PgDn", "key.page_down", None),
+        binding(C::WireList, &[key(KeyCode::Home), char('g')], A::First, "Home g", "key.first", None),
+        binding(C::WireList, &[key(KeyCode::End), char('G')], A::Last, "End G", "key.last", None),
+        binding(C::WireList, &[key(KeyCode::Enter)], A::Open, "Enter", "key.wire_to_lab", Some(2)),
+        binding(C::WireTab, &[char('.')], A::StepForward, ".", "key.wire_step_forward", None),
+        binding(C::WireTab, &[char(',')], A::StepBack, ",", "key.wire_step_back", None),
+        binding(C::WireTab, &[], A::StepForward, ",.", "key.wire_step", Some(2)),
+        binding(C::WireTab, &[char('/')], A::Filter, "/", "key.filter", Some(3)),
+        binding(C::WireTab, &[char('c')], A::OnlyConnection, "c", "key.wire_connection", Some(4)),
+        binding(C::WireTab, &[char('l')], A::NextLoss, "l", "key.wire_next_trouble", Some(3)),
+        binding(C::WireTab, &[char('h')], A::PreviousLoss, "h", "key.wire_previous_trouble", None),
+        binding(C::WireTab, &[char('f')], A::Follow, "f", "key.follow", Some(4)),
+        binding(C::WireTab, &[char('m')], A::Mark, "m", "key.mark", Some(6)),
+        binding(C::WireTab, &[char('\'')], A::NextMark, "'", "key.wire_next_mark", None),
+        binding(C::WireTab, &[char('n')], A::Note, "n", "key.note", Some(6)),
+        binding(C::WireTab, &[char('d')], A::NextTimes, "d", "key.wire_times", Some(5)),
+        binding(C::WireTab, &[char('x')], A::ClearLog, "x", "key.clear", Some(7)),
+        binding(C::Replay, &[char('<')], A::Slower, "<", "key.replay_slower", None),
+        binding(C::Replay, &[char('>')], A::Faster, ">", "key.replay_faster", None),
+        binding(C::Replay, &[], A::Faster, "<>", "key.replay_speed", Some(1)),
+        binding(C::Everywhere, &[char('w')], A::Capture, "w", "key.capture", Some(8)),
         binding(C::Everywhere, &[char(' ')], A::Freeze, "space", "key.freeze", Some(1)),
         binding(C::Everywhere, &[char('z')], A::Zoom, "z", "key.zoom", Some(5)),
         binding(C::Everywhere, &[key(KeyCode::Tab)], A::NextPanel, "Tab", "key.panels", Some(5)),

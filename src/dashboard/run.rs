@@ -172,8 +172,13 @@ fn message(input: Input) -> Option<Msg> {
 /// Brings the dashboard up to date with its labs; tells whether that can be seen.
 fn take_in(app: &mut App, labs: &mut Labs, screen: &mut Screen, now: Duration) -> io::Result<bool> {
     let mut visible = false;
+    if let Some(msg) = labs.calls() {
+        visible = app.front == Tab::Wire;
+        let effects = app.update(msg, now);
+        perform(app, effects, labs, screen, now)?;
+    }
     if let Some(msg) = labs.events() {
-        visible = is_visible(&msg, app.front);
+        visible |= is_visible(&msg, app.front);
         let effects = app.update(msg, now);
         perform(app, effects, labs, screen, now)?;
     }
@@ -194,6 +199,7 @@ fn is_visible(msg: &Msg, front: Tab) -> bool {
         Event::Ping { event, .. } => !matches!(event, PingerEvent::Ping(PingEvent::Settled { .. })),
         Event::Echo(_) => true,
         Event::Web(WebEvent::Listening { .. } | WebEvent::Failed { .. }) => true,
+        _ if front == Tab::Wire => true,
         Event::Web(_) | Event::Sender { .. } => front == Tab::Web,
         Event::Mail(MailEvent::Listening { .. } | MailEvent::Failed { .. }) => true,
         Event::Mail(_) | Event::Sending { .. } => front == Tab::Mail,

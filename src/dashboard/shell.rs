@@ -9,7 +9,7 @@ use ratatui::widgets::{Clear, Widget};
 
 use super::app::{App, Look, Overlay, Prompt, Purpose, Tab};
 use super::keys::{self, Binding};
-use super::tabs::{mail, ping, web};
+use super::tabs::{mail, ping, web, wire};
 use super::widgets::Glyphs;
 use super::widgets::popup::Popup;
 use super::widgets::text::{self, Align};
@@ -35,7 +35,7 @@ pub fn render(app: &mut App, area: Rect, buffer: &mut Buffer) {
         Tab::Ping => ping::render(app, &look, body, buffer),
         Tab::Web => web::render(app, &look, body, buffer),
         Tab::Mail => mail::render(app, &look, body, buffer),
-        tab => not_built(tab, &look, body, buffer),
+        Tab::Wire => wire::render(app, &look, body, buffer),
     }
     match &app.overlay {
         Some(Overlay::Prompt(prompt)) => prompt_line(prompt, &look, footer, buffer),
@@ -105,23 +105,6 @@ fn too_small(area: Rect, buffer: &mut Buffer, look: &Look) {
             look.glyphs,
         );
     }
-}
-
-fn not_built(tab: Tab, look: &Look, area: Rect, buffer: &mut Buffer) {
-    let title = look.words.t(tab.title());
-    let line = Line::styled(
-        look.words.fill("shell.not_built", &[("tab", &title)]),
-        look.theme.dim,
-    );
-    let y = area.y + area.height / 2;
-    text::draw_line(
-        buffer,
-        (area.x, y),
-        area.width,
-        &line,
-        Align::Center,
-        look.glyphs,
-    );
 }
 
 /// The titles of the tabs as they stand in the bar.
@@ -293,6 +276,8 @@ fn prompt_label(prompt: &Prompt, look: &Look) -> String {
         Purpose::WebFilter => look.words.t("web.prompt.filter"),
         Purpose::WebKnob(knob) => look.words.t(knob.question()),
         Purpose::Mail(question) => look.words.t(question.key()),
+        Purpose::WireFilter => look.words.t("wire.prompt.filter"),
+        Purpose::CaptureFile => look.words.t("wire.prompt.capture"),
     };
     format!(" {label}: ")
 }

@@ -36,6 +36,32 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Bytes of messages that it keeps outside of itself.
+    pub fn kept_bytes(&self) -> usize {
+        match self {
+            Event::Ping {
+                event: PingerEvent::Ping(event),
+                ..
+            } => match event {
+                PingEvent::Sent { datagram, .. } => datagram.len(),
+                PingEvent::Replied { reply, .. } => reply.len(),
+                _ => 0,
+            },
+            Event::Web(WebEvent::Exchange(exchange)) => {
+                size_of_val(&**exchange)
+                    + exchange.request.bytes.len()
+                    + exchange.response.bytes.len()
+            }
+            Event::Sender {
+                event: SenderEvent::Sent { bytes, .. } | SenderEvent::Received { bytes, .. },
+                ..
+            } => bytes.len(),
+            _ => 0,
+        }
+    }
+}
+
 /// Which pinger of this program, in the order in which they were started.
 pub type TargetId = usize;
 

@@ -1,56 +1,38 @@
 //! The tap: how events leave a lab without the lab ever waiting.
 //!
-//! A lab pushes into a bounded ring; whoever watches drains it. When the ring is full the newest events are left out and counted, for a lab must
-//! never wait for a screen. It stands apart because its guarantee has to hold for every lab: a push takes one short lock and no system call
-//! unless the watcher was asleep.
+//! A lab pushes; whoever watches drains. It is a [`Bounded`] ring of the lab's events, with the [`Recorder`] beside it that takes the calls of the
+//! lab's sockets: a lab is handed one thing to report to.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
+use super::bounded::{Bounded, Weigh};
 use super::event::Event;
-
-/// Called when the ring turns from empty to not empty.
-pub type Wake = dyn Fn() + Send + Sync;
+use super::recorder::{Item, Recorder};
 
 /// The lab's end, and the watcher's: clones share one ring.
 #[derive(Clone)]
 pub struct Tap {
-    shared: Arc<Shared>,
-}
-
-struct Shared {
-    ring: Mutex<Ring>,
-    /// Events held, as of the last push or drain: a look at it needs no lock.
-    held: AtomicUsize,
-    capacity: usize,
-    wake: Box<Wake>,
-}
-
-#[derive(Default)]
-struct Ring {
-    events: Vec<Event>,
-    left_out: u64,
+    ring: Bounded<Event>,
+    recorder: Recorder,
 }
 
 impl Tap {
     /// A tap that holds up to `capacity` events and calls `wake` when there is something to drain.
     pub fn new(capacity: usize, wake: impl Fn() + Send + Sync + 'static) -> Self {
         Self {
-            shared: Arc::new(Shared {
-                ring: Mutex::default(),
-                held: AtomicUsize::new(0),
-                capacity,
-                wake: Box::new(wake),
-            }),
+            // The events of each lab are bounded in themselves.
+            ring: Bounded::new(capacity, usize::MAX, wake),
+            recorder: Recorder::off(),
         }
     }
 
-    fn ring(&self) -> MutexGuard<'_, Ring> {
-        // A thread that panicked while pushing left whole events behind: the ring stays usable.
-        self.shared
-            .ring
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    /// The same tap, whose lab also tells the calls of its sockets.
+    #[must_use]
+    pub fn recording(self, recorder: Recorder) -> Self {
+        Self { recorder, ..self }
+    }
+
+    /// Where the lab tells the calls of its sockets.
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
     }
 
     /// Hands over one event, or counts it as left out.
@@ -60,50 +42,43 @@ impl Tap {
 
     /// Hands over an event that is made only if there is room for it.
     pub fn push_with(&self, make: impl FnOnce() -> Event) {
-        if self.shared.held.load(Ordering::Relaxed) >= self.shared.capacity {
-            self.ring().left_out += 1;
-            return;
+        if self.ring.has_room() || self.recorder.file().is_some() {
+            self.push(make());
+        } else {
+            self.ring.leave_out(1);
         }
-        self.push(make());
     }
 
     /// Hands over several events under one lock.
     pub fn push_all(&self, events: impl IntoIterator<Item = Event>) {
-        let was_empty = {
-            let mut ring = self.ring();
-            let was_empty = ring.events.is_empty();
-            for event in events {
-                if ring.events.len() < self.shared.capacity {
-                    ring.events.push(event);
-                } else {
-                    ring.left_out += 1;
-                }
+        match self.recorder.file() {
+            None => self.ring.push_all(events),
+            Some(file) => {
+                let events: Vec<Event> = events.into_iter().collect();
+                file.push_all(events.iter().cloned().map(Item::Event));
+                self.ring.push_all(events);
             }
-            self.shared.held.store(ring.events.len(), Ordering::Relaxed);
-            was_empty && !ring.events.is_empty()
-        };
-        if was_empty {
-            (self.shared.wake)();
         }
     }
 
-    /// Moves everything held to the end of `events` and tells how many were left out since the last call. An empty `events` changes places with
-    /// what is held, so that a lab that pushes meanwhile does not wait until a flood is copied.
+    /// Moves everything held to the end of `events` and tells how many were left out since the last call.
     pub fn drain(&self, events: &mut Vec<Event>) -> u64 {
-        let mut ring = self.ring();
-        self.shared.held.store(0, Ordering::Relaxed);
-        if events.is_empty() {
-            std::mem::swap(events, &mut ring.events);
-        } else {
-            events.append(&mut ring.events);
-        }
-        std::mem::take(&mut ring.left_out)
+        self.ring.drain(events)
+    }
+}
+
+impl Weigh for Event {
+    fn weight(&self) -> usize {
+        size_of::<Self>() + self.kept_bytes()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use crate::trace::event::EchoEvent;
 
     fn event(n: u64) -> Event {

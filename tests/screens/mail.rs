@@ -17,6 +17,7 @@ use sockscope::dashboard::tabs::mail::MailSetup;
 use sockscope::dashboard::tabs::ping::PingSetup;
 use sockscope::dashboard::tabs::ping::knobs::{Pace as PingPace, PaceKind};
 use sockscope::dashboard::tabs::web::WebSetup;
+use sockscope::dashboard::tabs::wire::WireSetup;
 use sockscope::proto::link::LinkSettings;
 use sockscope::proto::smtp::address::Address;
 use sockscope::proto::smtp::code::Code;
@@ -103,6 +104,7 @@ impl Bench {
             },
             web: WebSetup::default(),
             mail: MailSetup::default(),
+            wire: WireSetup::default(),
         };
         change(&mut setup);
         let mut app = App::new(setup, Clock::new(Instant::now(), origin));

@@ -11,6 +11,7 @@ use sockscope::dashboard::tabs::mail::MailSetup;
 use sockscope::dashboard::tabs::ping::knobs::{Pace, PaceKind};
 use sockscope::dashboard::tabs::ping::{Figures, PingSetup};
 use sockscope::dashboard::tabs::web::WebSetup;
+use sockscope::dashboard::tabs::wire::WireSetup;
 use sockscope::proto::link::{Link, LinkSettings};
 use sockscope::proto::ping::{Mode, PingEvent, Plan, Session, Text};
 use sockscope::proto::stats::PingStats;
@@ -87,6 +88,7 @@ impl Bench {
             },
             web: WebSetup::default(),
             mail: MailSetup::default(),
+            wire: WireSetup::default(),
         };
         change(&mut setup);
         let plan = Plan {
@@ -538,22 +540,6 @@ fn key_releases_and_repeats_do_nothing() {
         assert!(bench.app.update(Msg::Key(key), Duration::ZERO).is_empty());
     }
     assert_eq!(bench.key(KeyCode::Char('q')), [Effect::Quit]);
-}
-
-#[test]
-fn a_tab_that_is_not_built_says_so() {
-    let mut bench = Bench::new(Lang::En, "lab").started();
-    for key in [KeyCode::Char('4'), KeyCode::F(4)] {
-        bench.key(key);
-        let screen = bench.screen(80, 24);
-        assert!(
-            screen.contains("Wire: this lab is not built yet."),
-            "{screen}"
-        );
-        assert!(screen.trim_end().ends_with("? help  q quit"), "{screen}");
-    }
-    bench.key(KeyCode::F(1));
-    assert!(bench.screen(80, 24).contains("RTT"));
 }
 
 #[test]

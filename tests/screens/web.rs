@@ -18,6 +18,7 @@ use sockscope::dashboard::tabs::mail::MailSetup;
 use sockscope::dashboard::tabs::ping::PingSetup;
 use sockscope::dashboard::tabs::ping::knobs::{Pace, PaceKind};
 use sockscope::dashboard::tabs::web::{WebReport, WebSetup};
+use sockscope::dashboard::tabs::wire::WireSetup;
 use sockscope::proto::http::request::{self, Limits, Parser};
 use sockscope::proto::http::rule::Rule;
 use sockscope::proto::http::service::{Mode, Service};
@@ -246,6 +247,7 @@ impl Bench {
             },
             web: WebSetup::default(),
             mail: MailSetup::default(),
+            wire: WireSetup::default(),
         };
         change(&mut setup);
         let mut app = App::new(setup, clock);

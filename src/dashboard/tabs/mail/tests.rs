@@ -13,6 +13,7 @@ use crate::dashboard::app::{App, Msg, Setup};
 use crate::dashboard::tabs::ping::PingSetup;
 use crate::dashboard::tabs::ping::knobs::{Pace as PingPace, PaceKind};
 use crate::dashboard::tabs::web::WebSetup;
+use crate::dashboard::tabs::wire::WireSetup;
 use crate::proto::link::LinkSettings;
 use crate::proto::secret::MASK;
 use crate::proto::smtp::address::{Address, Envelope};
@@ -89,6 +90,7 @@ impl Bench {
             },
             web: WebSetup::default(),
             mail: MailSetup::default(),
+            wire: WireSetup::default(),
         };
         change(&mut setup);
         let mut app = App::new(setup, clock);

@@ -13,6 +13,7 @@ use crate::dashboard::app::{App, Counters, Effect, Msg, Setup};
 use crate::dashboard::tabs::mail::MailSetup;
 use crate::dashboard::tabs::ping::PingSetup;
 use crate::dashboard::tabs::ping::knobs::{Pace, PaceKind};
+use crate::dashboard::tabs::wire::WireSetup;
 use crate::proto::http::rule::Rule;
 use crate::proto::http::script;
 use crate::proto::http::service::{Mode, Service};
@@ -212,6 +213,7 @@ impl Bench {
             },
             web: WebSetup::default(),
             mail: MailSetup::default(),
+            wire: WireSetup::default(),
         };
         change(&mut setup);
         let mut app = App::new(setup, clock);
