@@ -38,6 +38,11 @@ pub enum Secrets {
 pub enum Item {
     Event(Event),
     Call(SocketEvent),
+    /// What somebody wrote into the line of events.
+    Note {
+        at: Duration,
+        text: String,
+    },
 }
 
 impl Weigh for Item {
@@ -45,6 +50,7 @@ impl Weigh for Item {
         match self {
             Item::Event(event) => event.weight(),
             Item::Call(call) => call.weight(),
+            Item::Note { text, .. } => size_of::<Self>() + text.len(),
         }
     }
 }
@@ -97,6 +103,16 @@ impl Recorder {
         shared.snaplen.store(snaplen, Ordering::Relaxed);
         shared.has_file.store(file.is_some(), Ordering::Relaxed);
         *shared.file.lock().unwrap_or_else(PoisonError::into_inner) = file.map(|(file, _)| file);
+    }
+
+    /// Tells the file what somebody wrote into the line of events.
+    pub fn note(&self, at: Duration, text: &str) {
+        if let Some(file) = self.file() {
+            file.push_all([Item::Note {
+                at,
+                text: text.to_owned(),
+            }]);
+        }
     }
 
     /// Whether passwords and the like are kept as they are.

@@ -1,6 +1,9 @@
 //! The Wire tab: every socket call and every message of all labs on one time line, as a list, as a ladder between the two ends, and down to the
 //! bytes.
 
+#[expect(dead_code, reason = "the tab is being built")]
+mod row;
+
 use std::time::Duration;
 
 use ratatui::buffer::Buffer;
