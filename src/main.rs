@@ -556,7 +556,10 @@ fn run_dashboard(invocation: &Invocation, words: Words, clock: Clock) -> u8 {
             faults: settings.mail.server.all_faults(),
             end_of_data: settings.mail.server.end_of_data,
         },
-        wire: WireSetup::default(),
+        wire: WireSetup {
+            memory: settings.wire.memory,
+            events: settings.wire.events,
+        },
     };
     let seen = end_even_if_stuck()
         .and_then(|()| runtime())

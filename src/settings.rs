@@ -56,6 +56,8 @@ pub struct Settings {
     pub web: WebSettings,
     /// The Mail lab.
     pub mail: MailSettings,
+    /// The Wire tab.
+    pub wire: WireSettings,
 }
 
 impl Default for Settings {
@@ -236,6 +238,15 @@ impl PingSettings {
     }
 }
 
+/// What the Wire tab keeps; the oldest goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WireSettings {
+    /// Bytes that calls and messages may take together.
+    pub memory: usize,
+    /// How many calls and messages.
+    pub events: usize,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,6 +265,8 @@ mod tests {
         assert_eq!(settings.ping.timeout, Duration::from_secs(1));
         assert_eq!(settings.ping.size, None);
         assert!(!settings.ping.plain);
+        assert_eq!(settings.wire.memory, 64 << 20);
+        assert_eq!(settings.wire.events, 200_000);
     }
 
     #[test]

@@ -117,7 +117,7 @@ pub(super) const EVERYWHERE: [Flag; 4] = [
 ];
 
 /// Flags with which the dashboard starts in a given set-up.
-pub(super) const DASHBOARD: [Flag; 10] = [
+pub(super) const DASHBOARD: [Flag; 11] = [
     flag("listen", "echo.listen", Takes::Value("ADDRESS")),
     flag("loss", "echo.loss", Takes::Value("SPEC")),
     flag("preset", "echo.preset", Takes::Value("NAME")),
@@ -128,6 +128,7 @@ pub(super) const DASHBOARD: [Flag; 10] = [
     flag("one-at-a-time", "web.mode", ONE_AT_A_TIME),
     flag("mail-listen", "mail.listen", Takes::Value("ADDRESS")),
     flag("mail-dir", "mail.folder", Takes::Value("DIR")),
+    flag("wire-memory", "wire.memory", Takes::Value("BYTES")),
 ];
 
 pub(super) const ECHO: [Flag; 16] = [

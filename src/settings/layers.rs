@@ -479,7 +479,7 @@ mod tests {
                 sections.push(section);
             }
         }
-        assert_eq!(sections, ["", "echo", "ping", "web", "mail"]);
+        assert_eq!(sections, ["", "echo", "ping", "web", "mail", "wire"]);
         assert_eq!(variable("echo.reply_loss"), "SOCKSCOPE_ECHO_REPLY_LOSS");
     }
 
@@ -718,6 +718,8 @@ mod tests {
             ("mail.max_connections", "1 1000000", "0 1000001"),
             ("mail.idle_timeout", "1ms 60m", "0s 10 none"),
             ("mail.max_errors", "1 1000000", "0 1000001"),
+            ("wire.memory", "1M 64M 2G", "1023k 4097M"),
+            ("wire.events", "1000 10000000", "999 10000001"),
         ] {
             let try_one = |value| loaded("", &[], &[(key, value)]);
             for value in good.split(' ') {

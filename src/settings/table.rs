@@ -13,10 +13,11 @@ use super::mail::{
 };
 use super::web::{
     BUILT_IN, NONE, parse_bytes, parse_delay, parse_folder, parse_forced, parse_length,
-    parse_lowest_rate, parse_mode as parse_service_mode, parse_number, parse_rate,
+    parse_lowest_rate, parse_memory, parse_mode as parse_service_mode, parse_number, parse_rate,
 };
 use super::{
     Count, EchoSettings, PingMode, PingSettings, Problem, Settings, Target, ThemeName, WebSettings,
+    WireSettings,
 };
 use crate::proto::http::service::{Limits, Service};
 use crate::proto::link::{LinkSettings, Preset, Probability, SpecError, parse_duration};
@@ -177,6 +178,9 @@ pub static TABLE: &[Row] = &[
     Row::new("mail.max_connections", "256", Shape::Number, CONNECTIONS, |s, t| put(&mut s.mail.server.limits.connections, parse_length(t, 1, 1_000_000))),
     Row::new("mail.idle_timeout", "5m", Shape::Text, TIMEOUT, |s, t| put(&mut s.mail.server.limits.idle, parse_milliseconds_up(t))),
     Row::new("mail.max_errors", "20", Shape::Number, "settings.allowed.max_errors", |s, t| put(&mut s.mail.server.limits.errors, parse_number(t, 1_000_000))),
+
+    Row::new("wire.memory", "64M", Shape::Number, "settings.allowed.wire_memory", |s, t| put(&mut s.wire.memory, parse_memory(t, 1 << 20, 4 << 30))),
+    Row::new("wire.events", "200000", Shape::Number, "settings.allowed.wire_events", |s, t| put(&mut s.wire.events, parse_length(t, 1_000, 10_000_000))),
 ];
 
 /// Where in the table a key stands.
@@ -220,6 +224,10 @@ pub(super) fn blank() -> Settings {
             trace: false,
         },
         mail: mail::blank(),
+        wire: WireSettings {
+            memory: 0,
+            events: 0,
+        },
     }
 }
 

@@ -103,7 +103,12 @@ pub(super) fn parse_bytes(text: &str, least: u64, most: u64) -> Result<u64, Prob
 
 /// A length in memory: small enough for every `usize`.
 pub(super) fn parse_length(text: &str, least: u32, most: u32) -> Result<usize, Problem> {
-    let bytes = parse_bytes(text, least.into(), most.into())?;
+    parse_memory(text, least.into(), most.into())
+}
+
+/// An amount of memory; not allowed is also what this machine cannot address.
+pub(super) fn parse_memory(text: &str, least: u64, most: u64) -> Result<usize, Problem> {
+    let bytes = parse_bytes(text, least, most)?;
     usize::try_from(bytes).map_err(|_| Problem::NotAllowed)
 }
 

@@ -17,17 +17,24 @@ use crate::words::Words;
 
 /// Bytes that the tab keeps, if nothing else is asked for.
 pub const MEMORY: usize = 64 << 20;
+/// Calls and messages that the tab keeps, if nothing else is asked for.
+pub const EVENTS: usize = 200_000;
 
 /// What the Wire tab is started with.
 #[derive(Debug, Clone, Copy)]
 pub struct WireSetup {
     /// Bytes that calls and messages may take; the oldest go first.
     pub memory: usize,
+    /// How many of them there may be.
+    pub events: usize,
 }
 
 impl Default for WireSetup {
     fn default() -> Self {
-        Self { memory: MEMORY }
+        Self {
+            memory: MEMORY,
+            events: EVENTS,
+        }
     }
 }
 
