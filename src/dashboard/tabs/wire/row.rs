@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::proto::link::Leg;
+use crate::trace::event::Ruling;
 use crate::trace::wire::{End, Lab, SocketEvent, Subject};
 
 /// Which row, from 1 in the order in which they were taken in; it stays the same as long as the row is kept.
@@ -19,8 +20,9 @@ pub struct Row {
     pub id: RowId,
     /// When it began: the call was made, the message sent; where only its arrival was seen, then.
     pub at: Duration,
-    pub lab: Lab,
-    /// Whom it is between, as far as it is known.
+    /// `None` for a note, and where nobody knows what was left out.
+    pub lab: Option<Lab>,
+    /// Whom it is between, as far as it is known. An IPv4 address is one, also where a socket of IPv6 tells of it.
     pub flow: Flow,
     pub what: What,
     pub marked: bool,
@@ -54,6 +56,8 @@ pub struct Message {
     /// When it arrived, if that was seen: once for each copy, in order.
     pub arrived: Vec<Duration>,
     pub fate: Fate,
+    /// What our echo server did with it, and why.
+    pub ruling: Option<Ruling>,
     /// Something happened to it on its way that did not kill it.
     pub reordered: bool,
     pub damaged: bool,
@@ -63,10 +67,34 @@ pub struct Message {
     pub length: u64,
     /// It went over inside TLS.
     pub encrypted: bool,
+    /// A secret in it was masked.
+    pub masked: bool,
     /// In a few words, escaped: `Ping 17`, `GET /index.html`, `404 Not Found`, `250 2.1.5 OK`.
     pub summary: String,
     /// Its rows in its lab, the client's first.
     pub subjects: Vec<Subject>,
+}
+
+impl Message {
+    /// A message of which nothing else is known yet.
+    pub fn new(kind: Kind, from: End) -> Self {
+        Self {
+            kind,
+            from,
+            sent: None,
+            arrived: Vec::new(),
+            fate: Fate::InFlight,
+            ruling: None,
+            reordered: false,
+            damaged: false,
+            bytes: Arc::default(),
+            length: 0,
+            encrypted: false,
+            masked: false,
+            summary: String::new(),
+            subjects: Vec::new(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
