@@ -14,6 +14,7 @@ pub mod edit;
 pub mod editor;
 pub mod form;
 pub mod histogram;
+pub mod ladder;
 pub mod lanes;
 pub mod list;
 pub mod popup;
