@@ -54,6 +54,7 @@ pub mod proto {
     pub mod message;
     pub mod ping;
     pub mod secret;
+    pub mod serial;
     pub mod smtp;
     pub mod stats;
 }
@@ -66,6 +67,7 @@ pub mod trace {
     pub mod escape;
     pub mod event;
     pub mod mail;
+    pub mod record;
     pub mod recorder;
     pub mod start_error;
     pub mod tap;

@@ -1,5 +1,6 @@
 //! `sockscope echo`: the lossy echo server with a line a datagram, for people or as JSON lines.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use crate::net::stop::StopRequest;
 use crate::proto::link::{LinkSettings, format_duration, presets};
 use crate::trace::clock::Clock;
 use crate::trace::escape::escape_hostile;
-use crate::trace::event::{ClientCounts, EchoCounts, EchoDatagram, EchoEvent, Event, Excerpt};
+use crate::trace::event::{ClientCounts, EchoCounts, EchoDatagram, EchoEvent, Event};
 use crate::trace::tap::Tap;
 use crate::words::{Words, phrases};
 
@@ -42,7 +43,7 @@ enum Line<'a> {
         at: String,
         from: SocketAddr,
         bytes: usize,
-        payload: Excerpt,
+        payload: Cow<'a, str>,
         verdict: &'static str,
         reason: Option<String>,
         delay_us: f64,
@@ -221,7 +222,7 @@ impl<W: Write> Printer<W> {
                 at: self.clock.rfc3339(datagram.at),
                 from: datagram.from,
                 bytes: datagram.bytes,
-                payload: datagram.payload,
+                payload: escape_hostile(datagram.payload.bytes()),
                 verdict: datagram.ruling.name(),
                 reason: datagram.ruling.reason(),
                 delay_us: datagram.delay.as_nanos() as f64 / 1e3,

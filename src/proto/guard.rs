@@ -8,11 +8,14 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// Source ports of services that answer any datagram: a reply to them may start an endless loop.
 pub const LOOP_PORTS: [u16; 12] = [0, 7, 13, 17, 19, 37, 53, 69, 123, 161, 1900, 11211];
 
 /// Why a datagram got no answer and no place in the lesson.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Refusal {
     /// It came from a port of a service that answers whatever it is sent.
     LoopPort(u16),

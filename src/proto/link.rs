@@ -21,7 +21,7 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use rand::RngExt;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use self::delay::{Delay, Order, Shape};
 pub use self::loss::{Loss, Why, round_trip_rate};
@@ -45,7 +45,7 @@ pub const MAX_DELIVERIES: usize = 4;
 const LONGEST_PAYLOAD: usize = 65_535;
 
 /// A direction of the link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Leg {
     /// From the client to the server.
@@ -55,7 +55,7 @@ pub enum Leg {
 }
 
 /// What one leg does to datagrams. The default lets everything pass untouched.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct LegSettings {
     /// Which datagrams are lost.
     pub loss: Loss,
@@ -85,7 +85,7 @@ impl LegSettings {
 }
 
 /// What both legs do. The default is the lab: requests are lost with 4/11, replies pass.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LinkSettings {
     /// From the client to the server.
     pub request: LegSettings,

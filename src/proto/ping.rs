@@ -13,6 +13,9 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use super::serial;
 use super::stats::{PingStats, Reply};
 
 /// How many of the newest pings a session remembers. A reply to an older one counts as unsolicited.
@@ -81,7 +84,8 @@ pub fn sequence_of(datagram: &[u8]) -> Option<u64> {
 }
 
 /// What became of a ping, once it is decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     InFlight,
     Replied,
@@ -91,15 +95,18 @@ pub enum Outcome {
 }
 
 /// Everything known of one ping.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct PingRecord {
     pub seq: u64,
     /// When the program was about to send it.
+    #[serde(with = "serial::nanos")]
     pub sent_at: Duration,
     pub outcome: Outcome,
     /// Round-trip time between the program's own stamps, next to the system calls.
+    #[serde(with = "serial::nanos::option")]
     pub rtt: Option<Duration>,
     /// Round-trip time between the kernel's stamps, where the kernel gives them.
+    #[serde(with = "serial::nanos::option")]
     pub kernel_rtt: Option<Duration>,
     /// Further copies of the reply.
     pub duplicates: u32,
@@ -127,54 +134,76 @@ impl PingRecord {
 }
 
 /// What a session reports, in the order in which it happened.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum PingEvent {
     Sent {
         seq: u64,
+        #[serde(with = "serial::nanos")]
         at: Duration,
+        #[serde(with = "serial::bytes")]
         datagram: Vec<u8>,
     },
     /// The first reply to a ping, in time or late (see [`PingRecord::outcome`]), with the bytes that came.
     Replied {
         record: PingRecord,
+        #[serde(with = "serial::nanos")]
         at: Duration,
+        #[serde(with = "serial::bytes")]
         reply: Vec<u8>,
     },
     /// Nothing came within the timeout: lost, unless a late reply still comes.
     TimedOut {
         record: PingRecord,
+        #[serde(with = "serial::nanos")]
         at: Duration,
     },
     /// The host answered that nobody listens on that port.
     Refused {
         record: PingRecord,
+        #[serde(with = "serial::nanos")]
         at: Duration,
     },
     Duplicate {
         record: PingRecord,
+        #[serde(with = "serial::nanos")]
         at: Duration,
     },
     /// A datagram that answers none of our pings.
     Unsolicited {
         from: SocketAddr,
+        #[serde(with = "serial::nanos")]
         at: Duration,
         bytes: usize,
     },
     /// The system would not send it; the number is used again for the next try.
     SendFailed {
         seq: u64,
+        #[serde(with = "serial::nanos")]
         at: Duration,
         error: String,
     },
     /// Nothing more is expected of this ping; its record is final (a reply even later settles it once more, as late).
-    Settled {
-        record: PingRecord,
-    },
+    Settled { record: PingRecord },
     /// The last ping is settled.
     Finished,
 }
 
 impl PingEvent {
+    /// When it happened. That a ping is settled is told whenever it suits.
+    pub fn at(&self) -> Option<Duration> {
+        match self {
+            PingEvent::Sent { at, .. }
+            | PingEvent::Replied { at, .. }
+            | PingEvent::TimedOut { at, .. }
+            | PingEvent::Refused { at, .. }
+            | PingEvent::Duplicate { at, .. }
+            | PingEvent::Unsolicited { at, .. }
+            | PingEvent::SendFailed { at, .. } => Some(*at),
+            PingEvent::Settled { .. } | PingEvent::Finished => None,
+        }
+    }
+
     /// Counts this event.
     pub fn count(&self, stats: &mut PingStats) {
         match self {

@@ -4,7 +4,11 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use zeroize::Zeroizing;
+
+use super::serial;
 
 /// What is written in place of a secret.
 pub const MASK: &str = "********";
@@ -62,12 +66,34 @@ impl Line {
         }
     }
 
+    /// The same line without anything hidden: what eyes that asked to see secrets are shown.
+    #[must_use]
+    pub fn revealed(&self) -> Self {
+        Self::open(self.bytes())
+    }
+
     /// The whole line: for the socket, and for eyes that asked to see it.
     pub fn bytes(&self) -> &[u8] {
         match &self.secret {
             Some(secret) => secret.reveal(),
             None => &self.shown,
         }
+    }
+}
+
+impl Serialize for Line {
+    /// As everybody may see it; the secret is left out.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serial::bytes::serialize(&self.shown, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Line {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self {
+            shown: serial::bytes::deserialize(deserializer)?,
+            secret: None,
+        })
     }
 }
 
@@ -80,5 +106,14 @@ mod tests {
         let secret = Secret::from("hunter2");
         assert_eq!(format!("{secret:?}"), "Secret");
         assert_eq!(secret.reveal(), b"hunter2");
+    }
+
+    #[test]
+    fn a_line_is_written_without_its_secret() {
+        let line = Line::masked(b"AUTH PLAIN ********", b"AUTH PLAIN hunter2");
+        let json = serde_json::to_string(&line).unwrap();
+        assert_eq!(json, r#""AUTH PLAIN ********""#);
+        let read: Line = serde_json::from_str(&json).unwrap();
+        assert_eq!(read, Line::open(b"AUTH PLAIN ********"));
     }
 }

@@ -5,19 +5,22 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::mail::{MailEvent, SendingEvent, SendingId};
 use super::web::{SenderEvent, SenderId, WebEvent};
 use crate::proto::guard::Refusal;
 use crate::proto::link::{Fate, Leg, LinkSettings, Verdict, Why};
 use crate::proto::ping::PingEvent;
+use crate::proto::serial;
 
 /// How many bytes of a datagram an event keeps.
 pub const EXCERPT: usize = 128;
 
 /// Something that happened in a lab.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Event {
     Echo(EchoEvent),
     Ping {
@@ -37,6 +40,21 @@ pub enum Event {
 }
 
 impl Event {
+    /// When it happened; `None` where the lab does not say, because it is the beginning or the end of something that has no moment of its own.
+    pub fn at(&self) -> Option<Duration> {
+        match self {
+            Event::Echo(event) => event.at(),
+            Event::Ping { event, .. } => match event {
+                PingerEvent::Ping(event) => event.at(),
+                PingerEvent::Started { .. } | PingerEvent::Failed { .. } => None,
+            },
+            Event::Web(event) => event.at(),
+            Event::Sender { event, .. } => Some(event.at()),
+            Event::Mail(event) => event.at(),
+            Event::Sending { event, .. } => Some(event.at()),
+        }
+    }
+
     /// Bytes of messages that it keeps outside of itself.
     pub fn kept_bytes(&self) -> usize {
         match self {
@@ -66,7 +84,8 @@ impl Event {
 pub type TargetId = usize;
 
 /// From the echo server.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum EchoEvent {
     Listening {
         address: SocketAddr,
@@ -74,6 +93,7 @@ pub enum EchoEvent {
     },
     Datagram(EchoDatagram),
     LinkChanged {
+        #[serde(with = "serial::nanos")]
         at: Duration,
         from: Box<LinkSettings>,
         to: Box<LinkSettings>,
@@ -84,8 +104,19 @@ pub enum EchoEvent {
     },
 }
 
+impl EchoEvent {
+    fn at(&self) -> Option<Duration> {
+        match self {
+            EchoEvent::Datagram(datagram) => Some(datagram.at),
+            EchoEvent::LinkChanged { at, .. } => Some(*at),
+            EchoEvent::Listening { .. } | EchoEvent::Failed { .. } => None,
+        }
+    }
+}
+
 /// From a pinger.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum PingerEvent {
     /// Its socket is open: pings go from `local` to `target`.
     Started {
@@ -100,10 +131,11 @@ pub enum PingerEvent {
 }
 
 /// One datagram as the echo server judged it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct EchoDatagram {
     /// Number of the datagram at this server, from 1.
     pub n: u64,
+    #[serde(with = "serial::nanos")]
     pub at: Duration,
     pub from: SocketAddr,
     /// Its length on arrival.
@@ -112,6 +144,7 @@ pub struct EchoDatagram {
     pub payload: Excerpt,
     pub ruling: Ruling,
     /// Time until the first copy of the reply goes out; zero when none does.
+    #[serde(with = "serial::nanos")]
     pub delay: Duration,
     /// How many replies go out.
     pub copies: u8,
@@ -122,7 +155,8 @@ pub struct EchoDatagram {
 }
 
 /// What the server did with a datagram, and why.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Ruling {
     Replied,
     Lost { leg: Leg, why: Why },
@@ -198,9 +232,18 @@ impl std::fmt::Debug for Excerpt {
 }
 
 impl Serialize for Excerpt {
-    /// As text, with everything that could mislead a terminal escaped.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&super::escape::escape_hostile(self.bytes()))
+        serial::bytes::serialize(&self.bytes(), serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Excerpt {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes: Vec<u8> = serial::bytes::deserialize(deserializer)?;
+        if bytes.len() > EXCERPT {
+            return Err(Error::invalid_length(bytes.len(), &"at most 128 bytes"));
+        }
+        Ok(Self::of(&bytes))
     }
 }
 

@@ -3,12 +3,16 @@
 //!
 //! Times are [`Duration`]s since the program's clock origin.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 pub use crate::proto::secret::Line;
+use crate::proto::serial;
 use crate::proto::smtp::address::{Address, Envelope};
 use crate::proto::smtp::code::{self, Code};
 use crate::proto::smtp::fault::Fault;
@@ -32,9 +36,10 @@ pub type MessageId = u64;
 pub const CIPHER_EXCERPT: usize = 48;
 
 /// Something that was said.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Spoken {
     /// When it was handed to the system, or was whole on arrival.
+    #[serde(with = "serial::nanos")]
     pub at: Duration,
     /// The command it is, or answers.
     pub stage: Stage,
@@ -44,7 +49,8 @@ pub struct Spoken {
 }
 
 /// What was said.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Speech {
     /// A line of the client.
     Command(Line),
@@ -53,6 +59,7 @@ pub enum Speech {
         /// Shared: a server says the same few things over and over.
         reply: Arc<Reply>,
         /// Since the command (or, for the greeting, since the connection) was complete; `None` for a reply to nothing.
+        #[serde(with = "serial::nanos::option")]
         latency: Option<Duration>,
         /// How it fits the command.
         fit: Fit,
@@ -64,12 +71,14 @@ pub enum Speech {
         /// Dots that were doubled.
         stuffed: u64,
         /// Its first bytes.
+        #[serde(with = "serial::bytes")]
         excerpt: Box<[u8]>,
     },
 }
 
 /// How a reply fits the command before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Fit {
     /// The client can go on as it wants to.
     Expected,
@@ -95,26 +104,31 @@ impl Fit {
 }
 
 /// Bytes of an encrypted session as everybody on the way sees them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cipher {
+    #[serde(with = "serial::nanos")]
     pub at: Duration,
     pub from: Speaker,
     /// The first of them, up to [`CIPHER_EXCERPT`].
+    #[serde(with = "serial::bytes")]
     pub excerpt: Box<[u8]>,
     pub length: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Speaker {
     Client,
     Server,
 }
 
 /// From a sending.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum SendingEvent {
     /// A connection is being opened. Another try begins with this, too.
     Connecting {
+        #[serde(with = "serial::nanos")]
         at: Duration,
         host: String,
         port: u16,
@@ -122,6 +136,7 @@ pub enum SendingEvent {
         attempt: u32,
     },
     Connected {
+        #[serde(with = "serial::nanos")]
         at: Duration,
         local: SocketAddr,
         server: SocketAddr,
@@ -129,6 +144,7 @@ pub enum SendingEvent {
     Spoken(Spoken),
     /// The handshake is over, well or not.
     Tls {
+        #[serde(with = "serial::nanos")]
         at: Duration,
         card: Box<TlsCard>,
     },
@@ -136,19 +152,23 @@ pub enum SendingEvent {
     Cipher(Cipher),
     /// A reply is awaited until then, at the latest.
     Awaiting {
+        #[serde(with = "serial::nanos")]
         at: Duration,
         stage: Stage,
+        #[serde(with = "serial::nanos")]
         until: Duration,
     },
     /// Step mode: this command would go out next, and waits. `expected` are the codes that would be a success.
     Held {
+        #[serde(with = "serial::nanos")]
         at: Duration,
         stage: Stage,
         line: Line,
-        expected: &'static [u16],
+        expected: Cow<'static, [u16]>,
     },
     /// How much of the message is out.
     Progress {
+        #[serde(with = "serial::nanos")]
         at: Duration,
         sent: u64,
         total: u64,
@@ -157,19 +177,41 @@ pub enum SendingEvent {
     Decided(Box<Decided>),
     /// Another try is made then, for these recipients.
     Retrying {
+        #[serde(with = "serial::nanos")]
         at: Duration,
+        #[serde(with = "serial::nanos")]
         until: Duration,
         recipients: Vec<Address>,
     },
     Ended {
+        #[serde(with = "serial::nanos")]
         at: Duration,
         summary: Box<Summary>,
     },
 }
 
+impl SendingEvent {
+    pub(super) fn at(&self) -> Duration {
+        match self {
+            SendingEvent::Connecting { at, .. }
+            | SendingEvent::Connected { at, .. }
+            | SendingEvent::Tls { at, .. }
+            | SendingEvent::Awaiting { at, .. }
+            | SendingEvent::Held { at, .. }
+            | SendingEvent::Progress { at, .. }
+            | SendingEvent::Retrying { at, .. }
+            | SendingEvent::Ended { at, .. } => *at,
+            SendingEvent::Spoken(spoken) => spoken.at,
+            SendingEvent::Cipher(cipher) => cipher.at,
+            SendingEvent::Decided(decided) => decided.at,
+        }
+    }
+}
+
 /// How one message fared.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Decided {
+    #[serde(with = "serial::nanos")]
     pub at: Duration,
     /// Which of the messages of this sending, from 1.
     pub number: u32,
@@ -177,7 +219,7 @@ pub struct Decided {
 }
 
 /// What a TLS handshake showed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TlsCard {
     /// The name that was asked for.
     pub server_name: String,
@@ -190,11 +232,12 @@ pub struct TlsCard {
     pub distrust: Option<Distrust>,
     /// The handshake failed for another reason.
     pub error: Option<String>,
+    #[serde(with = "serial::nanos")]
     pub took: Duration,
 }
 
 /// What a certificate says. Text in it is escaped.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CertificateCard {
     pub subject: String,
     pub issuer: String,
@@ -208,20 +251,24 @@ pub struct CertificateCard {
 }
 
 /// From the lab's mail server.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum MailEvent {
     Listening {
         address: SocketAddr,
         /// Where TLS is spoken from the first byte.
         tls_address: Option<SocketAddr>,
         /// The file with the server's certificate.
+        #[serde(with = "serial::path")]
         certificate: Option<PathBuf>,
         /// The Maildir; `None` keeps messages in memory.
+        #[serde(with = "serial::path")]
         folder: Option<PathBuf>,
     },
     Opened {
         session: SessionId,
         client: SocketAddr,
+        #[serde(with = "serial::nanos")]
         at: Duration,
         encrypted: bool,
     },
@@ -232,6 +279,7 @@ pub enum MailEvent {
     /// The handshake of a session is done.
     Secured {
         session: SessionId,
+        #[serde(with = "serial::nanos")]
         at: Duration,
         version: String,
         cipher: String,
@@ -239,9 +287,11 @@ pub enum MailEvent {
     /// Bytes that stood behind STARTTLS in clear text: thrown away unread (RFC 3207 §4.2).
     Dropped {
         session: SessionId,
+        #[serde(with = "serial::nanos")]
         at: Duration,
         bytes: u64,
         /// The first of them.
+        #[serde(with = "serial::bytes")]
         excerpt: Box<[u8]>,
     },
     /// A message is in the mailbox: it was answered 250.
@@ -249,6 +299,7 @@ pub enum MailEvent {
     Closed {
         session: SessionId,
         client: SocketAddr,
+        #[serde(with = "serial::nanos")]
         at: Duration,
         cause: SessionEnd,
         commands: u32,
@@ -256,6 +307,7 @@ pub enum MailEvent {
     },
     /// What is done wrong from now on.
     Faulty {
+        #[serde(with = "serial::nanos")]
         at: Duration,
         faults: Vec<Fault>,
         end_of_data: EndOfData,
@@ -266,20 +318,38 @@ pub enum MailEvent {
     },
 }
 
+impl MailEvent {
+    pub(super) fn at(&self) -> Option<Duration> {
+        match self {
+            MailEvent::Opened { at, .. }
+            | MailEvent::Secured { at, .. }
+            | MailEvent::Dropped { at, .. }
+            | MailEvent::Closed { at, .. }
+            | MailEvent::Faulty { at, .. } => Some(*at),
+            MailEvent::Spoken { spoken, .. } => Some(spoken.at),
+            MailEvent::Arrived(arrived) => Some(arrived.at),
+            MailEvent::Listening { .. } | MailEvent::Failed { .. } => None,
+        }
+    }
+}
+
 /// A message that was taken.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Arrived {
     pub session: SessionId,
+    #[serde(with = "serial::nanos")]
     pub at: Duration,
     pub id: MessageId,
     pub envelope: Envelope,
     /// Of the message as it was sent, dots undone.
     pub bytes: u64,
+    #[serde(with = "serial::path")]
     pub file: Option<PathBuf>,
 }
 
 /// Why a session ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum SessionEnd {
     Quit,
     /// The client closed or reset the connection.

@@ -45,6 +45,17 @@ pub enum Item {
     },
 }
 
+impl Item {
+    /// When it happened, where that is known: see [`Event::at`].
+    pub fn at(&self) -> Option<Duration> {
+        match self {
+            Item::Event(event) => event.at(),
+            Item::Call(call) => Some(call.at),
+            Item::Note { at, .. } => Some(*at),
+        }
+    }
+}
+
 impl Weigh for Item {
     fn weight(&self) -> usize {
         match self {

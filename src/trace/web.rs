@@ -8,16 +8,20 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::proto::http::rule::Rule;
 use crate::proto::http::service::Service;
 use crate::proto::http::status::{Class, Status};
+use crate::proto::serial;
 use crate::proto::stats::RttSummary;
 
 /// Which connection of the server, from 1 in the order in which they were accepted.
 pub type ConnectionId = u64;
 
 /// From the web server.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum WebEvent {
     Listening {
         address: SocketAddr,
@@ -29,12 +33,14 @@ pub enum WebEvent {
     Opened {
         connection: ConnectionId,
         client: SocketAddr,
+        #[serde(with = "serial::nanos")]
         at: Duration,
     },
     /// A request was answered, refused, or cut short.
     Exchange(Box<Exchange>),
     Closed(Closed),
     Changed {
+        #[serde(with = "serial::nanos")]
         at: Duration,
         from: Box<Service>,
         to: Box<Service>,
@@ -45,8 +51,19 @@ pub enum WebEvent {
     },
 }
 
+impl WebEvent {
+    pub(super) fn at(&self) -> Option<Duration> {
+        match self {
+            WebEvent::Opened { at, .. } | WebEvent::Changed { at, .. } => Some(*at),
+            WebEvent::Exchange(exchange) => Some(exchange.timing.done),
+            WebEvent::Closed(closed) => Some(closed.at),
+            WebEvent::Listening { .. } | WebEvent::Failed { .. } => None,
+        }
+    }
+}
+
 /// One request and its answer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Exchange {
     pub connection: ConnectionId,
     /// Which request on this connection, from 1.
@@ -71,9 +88,10 @@ pub struct Exchange {
 }
 
 /// A message as far as it was kept.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Message {
     /// Its first bytes.
+    #[serde(with = "serial::bytes")]
     pub bytes: Box<[u8]>,
     /// Its whole length.
     pub length: u64,
@@ -83,7 +101,7 @@ pub struct Message {
 pub type Part = std::ops::Range<u32>;
 
 /// The parts of a request.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Parts {
     pub method: Part,
     pub target: Part,
@@ -113,24 +131,32 @@ impl Parts {
 }
 
 /// When each step of an exchange was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Timing {
     /// Its connection was accepted.
+    #[serde(with = "serial::nanos")]
     pub accepted: Duration,
     /// Since when it waited for the server: its first byte was there. When a connection has stood in line and its request was there when its turn
     /// came, nobody saw the first byte come; the connection's opening stands for it.
+    #[serde(with = "serial::nanos")]
     pub arrived: Duration,
     /// The server had the request's first byte. For a connection that was refused unheard: when it was.
+    #[serde(with = "serial::nanos")]
     pub first_byte: Duration,
     /// The server began to work at it: later than the first byte if it was in line, or behind another request on the same connection.
+    #[serde(with = "serial::nanos")]
     pub begun: Duration,
     /// The head was complete and understood.
+    #[serde(with = "serial::nanos::option")]
     pub parsed: Option<Duration>,
     /// It was known what to answer: the file was found and opened, or was not.
+    #[serde(with = "serial::nanos::option")]
     pub decided: Option<Duration>,
     /// The first byte of the response was handed to the system.
+    #[serde(with = "serial::nanos::option")]
     pub first_byte_out: Option<Duration>,
     /// The last byte was handed to the system, or the exchange ended early.
+    #[serde(with = "serial::nanos")]
     pub done: Duration,
 }
 
@@ -147,7 +173,8 @@ impl Timing {
 }
 
 /// How an exchange ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Ending {
     /// The whole response was handed to the system.
     Complete,
@@ -162,10 +189,11 @@ pub enum Ending {
 }
 
 /// The end of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closed {
     pub connection: ConnectionId,
     pub client: SocketAddr,
+    #[serde(with = "serial::nanos")]
     pub at: Duration,
     pub cause: Cause,
     /// Requests on it.
@@ -175,7 +203,8 @@ pub struct Closed {
 }
 
 /// Why a connection was closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Cause {
     /// The client closed it.
     Client,
@@ -292,23 +321,30 @@ impl WebCounts {
 pub type SenderId = u64;
 
 /// From the request sender: what one connection of ours to some server sent and got.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum SenderEvent {
     /// The name was resolved, and the connection is open.
     Connected {
+        #[serde(with = "serial::nanos")]
         at: Duration,
         local: SocketAddr,
         target: SocketAddr,
     },
     Sent {
+        #[serde(with = "serial::nanos")]
         at: Duration,
+        #[serde(with = "serial::bytes")]
         bytes: Box<[u8]>,
     },
     Received {
+        #[serde(with = "serial::nanos")]
         at: Duration,
+        #[serde(with = "serial::bytes")]
         bytes: Box<[u8]>,
     },
     Ended {
+        #[serde(with = "serial::nanos")]
         at: Duration,
         how: SenderEnd,
         /// Bytes that came after as many as are kept.
@@ -316,8 +352,20 @@ pub enum SenderEvent {
     },
 }
 
+impl SenderEvent {
+    pub(super) fn at(&self) -> Duration {
+        match self {
+            SenderEvent::Connected { at, .. }
+            | SenderEvent::Sent { at, .. }
+            | SenderEvent::Received { at, .. }
+            | SenderEvent::Ended { at, .. } => *at,
+        }
+    }
+}
+
 /// How a connection of the request sender ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum SenderEnd {
     /// All responses that were asked for are complete.
     Complete,

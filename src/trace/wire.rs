@@ -11,14 +11,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::bounded::Weigh;
 use super::event::TargetId;
 use super::mail::{SendingId, SessionId};
 use super::start_error::Transport;
 use super::web::{ConnectionId, SenderId};
+use crate::proto::serial;
 
 /// Which lab.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Lab {
     Ping,
     Web,
@@ -39,7 +43,8 @@ impl Lab {
 }
 
 /// Which end of a connection, or of an exchange of datagrams, a socket is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum End {
     Client,
     Server,
@@ -49,8 +54,9 @@ pub enum End {
 pub type SocketId = u64;
 
 /// A call that a lab made on a socket.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SocketEvent {
+    #[serde(with = "serial::nanos")]
     pub at: Duration,
     pub lab: Lab,
     pub end: End,
@@ -67,7 +73,8 @@ pub struct SocketEvent {
 }
 
 /// The calls, as in the flow charts of the sockets of 4.2BSD (Stevens, UNIX Network Programming, figures 4.1 and 8.1).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Call {
     Socket,
     Bind,
@@ -124,9 +131,10 @@ impl Call {
 }
 
 /// The bytes that a call moved.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payload {
     /// The first of them, with secrets masked; shared, for a screen and a file may both keep them. Masking never changes where a byte stands.
+    #[serde(with = "serial::bytes")]
     pub bytes: Arc<[u8]>,
     /// How many the system took or gave.
     pub length: u64,
@@ -136,7 +144,8 @@ pub struct Payload {
 }
 
 /// Where a payload was read off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Layer {
     /// At the socket: what everybody on the way sees.
     Socket,

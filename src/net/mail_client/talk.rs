@@ -234,7 +234,7 @@ impl<'a, 'p, R: FnMut(SendingEvent)> Talk<'a, 'p, R> {
             at,
             stage,
             line: line.clone(),
-            expected: code::expected(stage),
+            expected: code::expected(stage).into(),
         });
         let waiting = Waiting {
             writing: None,

@@ -4,15 +4,17 @@
 //! This stands apart from the parsers so that a rule has one name, one source and one status wherever it is found broken. The sentences that
 //! explain a rule to people are words: `rule.<name>` in the locale files.
 
+use serde::{Deserialize, Serialize};
+
 use super::status::Status;
 
 /// One table: variant, stable name, status, source.
 macro_rules! rules {
     ($($(#[$doc:meta])* $variant:ident $name:literal $status:ident $source:literal;)*) => {
         /// What decided an answer.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         pub enum Rule {
-            $($(#[$doc])* $variant,)*
+            $($(#[$doc])* #[serde(rename = $name)] $variant,)*
         }
 
         impl Rule {

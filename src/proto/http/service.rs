@@ -3,10 +3,14 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::status::Status;
+use crate::proto::serial;
 
 /// In which order connections are served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// All at once, each for as many requests as it likes.
     #[default]
@@ -33,10 +37,11 @@ impl Mode {
 }
 
 /// What can be changed while the server runs.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Service {
     pub mode: Mode,
     /// Time that every request takes more than it needs, before its answer.
+    #[serde(with = "serial::nanos")]
     pub delay: Duration,
     /// Bytes a second at which each response is sent at most.
     pub rate: Option<u64>,
@@ -47,7 +52,7 @@ pub struct Service {
 pub const MOST_FORCED: usize = 64;
 
 /// A path that gets a status whatever is there. Written `/busy=503`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Forced {
     /// As it stands in the request, without the query.
     pub path: String,

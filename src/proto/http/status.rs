@@ -1,7 +1,10 @@
 //! Status codes (RFC 9110 §15) with their reason phrases.
 
+use serde::{Deserialize, Serialize};
+
 /// A status code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "u16", try_from = "u16")]
 pub struct Status(u16);
 
 /// The first digit of a status code (RFC 9110 §15).
@@ -69,6 +72,25 @@ statuses! {
     GATEWAY_TIMEOUT 504 "Gateway Timeout";
     VERSION_NOT_SUPPORTED 505 "HTTP Version Not Supported";
 }
+
+impl From<Status> for u16 {
+    fn from(status: Status) -> Self {
+        status.0
+    }
+}
+
+impl TryFrom<u16> for Status {
+    type Error = NoStatus;
+
+    fn try_from(code: u16) -> Result<Self, NoStatus> {
+        Self::new(code).ok_or(NoStatus(code))
+    }
+}
+
+/// The number is no status code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is no status code: they go from 100 to 599")]
+pub struct NoStatus(u16);
 
 impl Status {
     /// A code from 100 to 599.

@@ -9,9 +9,10 @@ use std::time::Duration;
 use rand::distr::OpenClosed01;
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::spec::{SpecError, SpecErrorKind, format_duration, parse_duration, parts};
+use crate::proto::serial;
 
 /// netem's tables end at four times the spread.
 const FARTHEST: f64 = 4.0;
@@ -158,6 +159,12 @@ impl fmt::Display for Delay {
 impl Serialize for Delay {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Delay {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serial::text::deserialize(deserializer)
     }
 }
 

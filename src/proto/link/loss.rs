@@ -10,11 +10,12 @@ use std::str::FromStr;
 
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Leg;
 use super::dice::{Dice, Purpose};
 use super::spec::{Probability, SpecError, SpecErrorKind, parts, plain_number};
+use crate::proto::serial;
 
 /// The lab draws a whole number from 0 to 10 and drops below 4: eleven numbers, so 4/11 and not
 /// the 40 % or 30 % that it is often taken for.
@@ -117,9 +118,44 @@ impl fmt::Display for Why {
     }
 }
 
+impl FromStr for Why {
+    type Err = UnknownWhy;
+
+    /// Reads what `Display` writes.
+    fn from_str(text: &str) -> Result<Self, UnknownWhy> {
+        let plain = [
+            Why::Random,
+            Why::BadState,
+            Why::GoodState,
+            Why::Burst,
+            Why::Isolated,
+        ];
+        let number = |prefix: &str| text.strip_prefix(prefix)?.split(' ').next()?.parse().ok();
+        let draw = number("lab draw ").and_then(|draw: usize| u8::try_from(draw).ok());
+        let position = number("pattern digit ").map(|position| Why::Pattern { position });
+        plain
+            .into_iter()
+            .chain(draw.map(Why::LabDraw))
+            .chain(position)
+            .find(|why| why.to_string() == text)
+            .ok_or(UnknownWhy)
+    }
+}
+
+/// The words are not those of a reason why a datagram was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no reason for a loss")]
+pub struct UnknownWhy;
+
 impl Serialize for Why {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Why {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serial::text::deserialize(deserializer)
     }
 }
 
@@ -456,6 +492,12 @@ impl fmt::Display for Loss {
 impl Serialize for Loss {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Loss {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serial::text::deserialize(deserializer)
     }
 }
 
@@ -901,6 +943,7 @@ pub(super) mod tests {
             assert_eq!(why.to_string(), words);
             let json = serde_json::to_string(&why).unwrap();
             assert_eq!(json, format!("\"{words}\""));
+            assert_eq!(serde_json::from_str::<Why>(&json).unwrap(), why);
         }
     }
 

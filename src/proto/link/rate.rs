@@ -6,9 +6,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::spec::{SpecError, SpecErrorKind, number_and_unit, parts, scaled};
+use crate::proto::serial;
 
 /// Octets on the wire besides the payload: an IPv4 header without options (20, RFC 791) and a UDP
 /// header (8, RFC 768). Link layers add more, IPv6 has 20 more; neither is counted.
@@ -106,6 +107,12 @@ impl fmt::Display for Rate {
 impl Serialize for Rate {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serial::text::deserialize(deserializer)
     }
 }
 

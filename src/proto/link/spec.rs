@@ -6,8 +6,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
+
+use crate::proto::serial;
 
 /// The longest duration that can be asked for.
 pub const LONGEST_DURATION: Duration = Duration::from_secs(3600);
@@ -332,6 +334,12 @@ impl fmt::Display for Probability {
 impl Serialize for Probability {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Probability {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serial::text::deserialize(deserializer)
     }
 }
 

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Octets of a local part (RFC 5321 §4.5.3.1.1).
@@ -19,7 +20,8 @@ const ADDRESS: usize = 254;
 const LABEL: usize = 63;
 
 /// `local-part@domain`, checked, without the angle brackets.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Address {
     text: Box<str>,
     at: usize,
@@ -177,6 +179,20 @@ impl fmt::Display for Address {
     }
 }
 
+impl From<Address> for String {
+    fn from(address: Address) -> Self {
+        address.text.into()
+    }
+}
+
+impl TryFrom<String> for Address {
+    type Error = AddressError;
+
+    fn try_from(text: String) -> Result<Self, AddressError> {
+        Self::parse(&text)
+    }
+}
+
 impl std::str::FromStr for Address {
     type Err = AddressError;
 
@@ -288,7 +304,7 @@ fn check_literal(literal: &str) -> Result<(), AddressError> {
 }
 
 /// Who sent a message and who is to have it, as the server was told (RFC 5321 §2.3.1). Headers play no part in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope {
     /// `None` is the null reverse-path `<>` (RFC 5321 §4.5.5).
     pub from: Option<Address>,

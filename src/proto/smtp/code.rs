@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::stage::Stage;
 
 /// A reply code of three digits, from 200 to 599. The first digit rules (RFC 5321 §4.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Code(pub u16);
 
 /// The first digit of a code.
@@ -45,7 +47,7 @@ impl fmt::Display for Code {
 }
 
 /// An enhanced status code: class, subject and detail (RFC 3463 §2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Enhanced {
     pub class: u8,
     pub subject: u16,

@@ -13,11 +13,14 @@ pub use state::{Decision, Faults, Verdict};
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::code::{Code, Enhanced};
 use super::stage::Stage;
+use crate::proto::serial;
 
 /// One fault.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
     /// The command whose reply is spoilt; [`Stage::Banner`] for the greeting, [`Stage::Dot`] for the end of a message however it came. `None` is
     /// every one of [`Fault::STAGES`].
@@ -52,7 +55,8 @@ impl Fault {
 }
 
 /// At which of the commands that the fault is about, counted from 1 over all sessions since the faults were set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Which {
     Every,
     Only(u32),
@@ -63,7 +67,8 @@ pub enum Which {
 }
 
 /// What happens in place of, or besides, the right reply.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// This is said. A code that the command never gets is possible. The command is carried out only if both this and the right reply say yes (2xx), and
     /// it is one that ends there: EHLO, HELO, MAIL, RCPT, RSET. After a `421` the connection is closed
@@ -75,9 +80,9 @@ pub enum Action {
         text: String,
     },
     /// The right reply, later.
-    Delay(Duration),
+    Delay(#[serde(with = "serial::nanos")] Duration),
     /// The right reply, a byte at a time with this much between two.
-    ByteByByte(Duration),
+    ByteByByte(#[serde(with = "serial::nanos")] Duration),
     /// The right reply, its lines ended by bare LF.
     BareLf,
     /// `421`, then the connection is closed.
@@ -85,7 +90,7 @@ pub enum Action {
     /// The connection is closed without a word. At [`Stage::Dot`] the message is kept before that: it was delivered, and the client can't know.
     Drop,
     /// `451 4.7.1` until a sender and recipient were first seen this long ago (RFC 6647).
-    Greylist(Duration),
+    Greylist(#[serde(with = "serial::nanos")] Duration),
     /// `452 4.2.2`: the mailbox is full.
     MailboxFull,
     /// `552 5.3.4`: the message is too big, whatever its size.

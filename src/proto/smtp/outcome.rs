@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::address::Address;
 use super::code::{Code, Enhanced};
 use super::stage::Stage;
+use crate::proto::serial;
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recipient {
     pub address: Address,
     pub fate: RecipientFate,
@@ -15,7 +18,7 @@ pub struct Recipient {
 }
 
 /// What decided about a recipient.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
     pub stage: Stage,
     pub code: Code,
@@ -24,7 +27,8 @@ pub struct Verdict {
     pub text: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum RecipientFate {
     /// The server has taken the message for this recipient.
     Accepted,
@@ -39,7 +43,7 @@ pub enum RecipientFate {
 }
 
 /// How a sending ended.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     pub outcome: Outcome,
     /// Where it ended; for a success, the last stage.
@@ -52,7 +56,8 @@ pub struct Summary {
     pub asked: u32,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// Every recipient of every message was accepted.
     Sent,
@@ -85,7 +90,8 @@ impl Outcome {
 }
 
 /// Why a sending failed without the server's having decided.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Failure {
     /// The password, or an attachment, could not be read: the system's own words, and which.
     Source { what: String, error: String },
@@ -94,7 +100,7 @@ pub enum Failure {
     /// The server closed, or the connection broke.
     Lost(String),
     /// No reply in time.
-    TimedOut(Duration),
+    TimedOut(#[serde(with = "serial::nanos")] Duration),
     /// TLS was asked for and could not be had: not offered, refused, or the handshake failed.
     Tls(TlsFailure),
     /// A reply that is none.
@@ -104,14 +110,15 @@ pub enum Failure {
 }
 
 /// Why a session was not encrypted as asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum TlsFailure {
     /// STARTTLS is not among the capabilities: not built in, or cut out by somebody on the way.
     NotOffered,
     /// The server answered STARTTLS with something else than 220.
     Refused(Code),
     /// Bytes stood behind the reply to STARTTLS in clear text: an attack (RFC 3207 §4.2), or a broken server.
-    Injected(Box<[u8]>),
+    Injected(#[serde(with = "serial::bytes")] Box<[u8]>),
     /// The certificate is not trusted.
     Untrusted(Distrust),
     /// The handshake failed.
@@ -119,7 +126,8 @@ pub enum TlsFailure {
 }
 
 /// What a server lacks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Need {
     /// It offers no AUTH at all, or not this mechanism.
     Mechanism {
@@ -133,7 +141,8 @@ pub enum Need {
 }
 
 /// Why a certificate is not trusted. The dates and names it is about stand in the card's chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Distrust {
     /// No root that we know has signed the chain.
     UnknownIssuer,

@@ -6,26 +6,31 @@
 use std::fmt;
 
 use memchr::memchr;
+use serde::{Deserialize, Serialize};
 
 use super::code::{Code, Enhanced};
+use crate::proto::serial;
 
 /// One whole reply.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
     /// Of its last line.
     pub code: Code,
     /// Of its first line that has one, where its class is that of the code.
     pub enhanced: Option<Enhanced>,
     /// The text of each line: what follows the code and its separator, an enhanced code included.
+    #[serde(with = "serial::bytes::list")]
     pub lines: Vec<Box<[u8]>>,
     /// As it came, line ends included.
+    #[serde(with = "serial::bytes")]
     pub raw: Box<[u8]>,
     /// What is odd about it, in the order of [`Oddity`].
     pub odd: Vec<Oddity>,
 }
 
 /// Something that a reply should not have, but that does not hinder understanding it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Oddity {
     /// A line ends in a bare LF (RFC 5321 §2.3.8).
     BareLf,

@@ -21,6 +21,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::address::Envelope;
 use super::code::Code;
 use super::command;
@@ -51,7 +53,8 @@ pub enum Accounts {
 }
 
 /// Where a message ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum EndOfData {
     /// At CRLF `.` CRLF only; a bare CR or LF is refused (RFC 5321 §2.3.8, §4.1.1.4).
     #[default]

@@ -245,7 +245,7 @@ fn secrets_are_masked() {
         at: AT,
         stage: Stage::Auth,
         line,
-        expected: &[235],
+        expected: (&[235]).into(),
     };
     let lines = written(Latencies::Shown, &[held, SendingEvent::Spoken(spoken)]);
     assert_eq!(lines, [" ~> AUTH PLAIN ********"]);

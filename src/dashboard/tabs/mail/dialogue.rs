@@ -4,6 +4,7 @@ pub mod encoded;
 pub mod lines;
 pub mod panel;
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -64,7 +65,7 @@ pub struct Held {
     pub stage: Stage,
     pub line: Line,
     /// The codes that would be a success.
-    pub expected: &'static [u16],
+    pub expected: Cow<'static, [u16]>,
 }
 
 /// How much of the message is out.

@@ -672,7 +672,7 @@ fn held(stage: Stage, line: Line) -> SendingEvent {
         at: ms(1),
         stage,
         line,
-        expected: code::expected(stage),
+        expected: code::expected(stage).into(),
     }
 }
 

@@ -450,7 +450,7 @@ impl DialoguePanel {
             theme.accent,
         );
         if !held.expected.is_empty() {
-            about.push_span(Span::styled(expected_text(held.expected, look), theme.dim));
+            about.push_span(Span::styled(expected_text(&held.expected, look), theme.dim));
         }
         let revealed = self.revealed;
         let shown = self.held.shown(&held.line, revealed, usize::from(width));
