@@ -2,6 +2,8 @@
 //! bytes.
 
 #[expect(dead_code, reason = "the tab is being built")]
+mod ladder;
+#[expect(dead_code, reason = "the tab is being built")]
 mod row;
 
 use std::time::Duration;

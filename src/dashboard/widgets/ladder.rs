@@ -44,7 +44,7 @@ pub enum Rung<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call<'a> {
     pub name: Cow<'a, str>,
-    /// What came of it; left out where there is no room for all of it.
+    /// What came of it; cut, or left out where there is no room for it.
     pub result: Cow<'a, str>,
     pub style: Style,
     pub selected: bool,
@@ -118,6 +118,8 @@ pub struct Wait<'a> {
 
 /// Columns that arrows keep, however long the names of the calls are.
 const LEAST_MIDDLE: u16 = 18;
+/// Columns from which on a part of a result says something.
+const LEAST_RESULT: usize = 6;
 /// From this width on there is a column for times.
 const GUTTER_FROM: u16 = 60;
 
@@ -323,11 +325,13 @@ impl<'a> Ladder<'a> {
             let Some(call) = call else {
                 continue;
             };
-            let whole = boxed(call, true);
-            let shown = if text::width(&whole) <= usize::from(width) {
-                whole
+            // A result is cut where that leaves some of it, and otherwise left out.
+            let (bare, whole) = (boxed(call, false), boxed(call, true));
+            let least = text::width(&whole).min(text::width(&bare) + LEAST_RESULT);
+            let shown = if usize::from(width) < least {
+                bare
             } else {
-                boxed(call, false)
+                whole
             };
             let style = if call.selected {
                 call.style.patch(self.styles[3])

@@ -1,0 +1,55 @@
+use super::*;
+use crate::trace::wire::Lab;
+
+fn note(id: RowId) -> Row {
+    Row {
+        id,
+        at: Duration::from_millis(id),
+        lab: Some(Lab::Ping),
+        flow: Flow::default(),
+        what: What::Note(id.to_string()),
+        marked: false,
+    }
+}
+
+fn kept(selected: RowId) -> (usize, Option<RowId>, Option<RowId>) {
+    let rows: Vec<Row> = (1..=2_000).map(note).collect();
+    let view = LadderView::of(rows.iter(), selected);
+    (
+        view.rungs.len(),
+        view.row_of(0),
+        view.row_of(view.rungs.len() - 1),
+    )
+}
+
+#[test]
+fn a_ladder_is_bounded_around_the_selected_row() {
+    let most = AROUND as u64;
+    assert_eq!(
+        kept(1_000),
+        (2 * AROUND + 1, Some(1_000 - most), Some(1_000 + most))
+    );
+    assert_eq!(kept(1), (AROUND + 1, Some(1), Some(1 + most)));
+    assert_eq!(kept(2_000), (AROUND + 1, Some(2_000 - most), Some(2_000)));
+    // Of rows without the selected one the last.
+    assert_eq!(
+        kept(9_999),
+        (2 * AROUND, Some(2_001 - 2 * most), Some(2_000))
+    );
+}
+
+#[test]
+fn a_message_whose_clocks_disagree_never_arrives_before_it_leaves() {
+    let mut message = Message::new(Kind::Datagram, End::Client);
+    message.sent = Some(Duration::from_millis(20));
+    message.arrived = vec![Duration::from_millis(3), Duration::from_millis(30)];
+    message.fate = Fate::Arrived;
+    let row = Row {
+        what: What::Message(Box::new(message)),
+        ..note(1)
+    };
+    let view = LadderView::of([&row].into_iter(), 1);
+    let passage = &view.passages[0];
+    assert_eq!(passage.arrives.len(), 2);
+    assert!(passage.arrives.iter().all(|row| *row >= passage.departs));
+}
