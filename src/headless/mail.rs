@@ -29,6 +29,7 @@ use crate::settings::MailSettings;
 use crate::trace::clock::Clock;
 use crate::trace::escape::escape_hostile;
 use crate::trace::mail::{Decided, Fit, SendingEvent, Speech, Spoken, Summary, TlsCard};
+use crate::trace::recorder::Recorder;
 use crate::trace::transcript::{Latencies, Transcript};
 use crate::words::{Lang, Words, outcome, smtp};
 
@@ -109,7 +110,7 @@ pub fn run(
     let interrupted = end_politely(orders, words)?;
     let printer = Printer::new(out, options.format, plan.count, words);
     let send = |report: &mut dyn FnMut(SendingEvent)| {
-        mail_client::send(&plan, clock, waiting, report);
+        mail_client::send(&plan, clock, waiting, &Recorder::off(), report);
     };
     let summary = printed(printer, send)?;
     let is_interrupted = interrupted.load(Ordering::Relaxed);

@@ -24,13 +24,13 @@ use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpStream;
+use tokio::net::TcpSocket;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use self::content::Source;
 use self::talk::Talk;
 use super::resolve::{self, Family};
-use super::tls::Connector;
+use super::tls::{Connector, Socket};
 use super::{password, tls};
 use crate::proto::smtp::client::{Again, Client, Job};
 use crate::proto::smtp::outcome::{Failure, Outcome, Recipient, RecipientFate, Summary};
@@ -41,7 +41,10 @@ use crate::trace::clock::Clock;
 use crate::trace::escape::escape_hostile;
 use crate::trace::event::Event;
 use crate::trace::mail::{SendingEvent, SendingId};
+use crate::trace::recorder::{Recorder, SocketLog};
+use crate::trace::start_error::Transport;
 use crate::trace::tap::Tap;
+use crate::trace::wire::{Call, End, Lab};
 
 /// How long a name server, and each address of the server, may take to answer. RFC 5321 names no time for it.
 const CONNECT: Duration = Duration::from_secs(30);
@@ -63,7 +66,8 @@ impl MailClient {
         let thread = std::thread::Builder::new()
             .name("mail client".to_owned())
             .spawn(move || {
-                send(&plan, clock, waiting, |event| {
+                let recorder = tap.recorder().clone();
+                send(&plan, clock, waiting, &recorder, |event| {
                     tap.push(Event::Sending { id, event });
                 });
             })?;
@@ -100,11 +104,12 @@ impl Drop for MailClient {
 }
 
 /// Carries out a plan on this thread, and reports all of it; the last event is [`SendingEvent::Ended`]. Orders may come at any time;
-/// [`Order::Drop`] ends it at once.
+/// [`Order::Drop`] ends it at once. The recorder is told the calls of its sockets.
 pub fn send(
     plan: &Plan,
     clock: Clock,
     orders: UnboundedReceiver<Order>,
+    recorder: &Recorder,
     report: impl FnMut(SendingEvent),
 ) {
     let waiting = Orders::default();
@@ -113,6 +118,7 @@ pub fn send(
         clock,
         pace: plan.pace,
         orders: waiting.clone(),
+        recorder,
         report,
     };
     let mut client = None;
@@ -180,6 +186,7 @@ struct Sending<'a, R> {
     clock: Clock,
     pace: Pace,
     orders: Orders,
+    recorder: &'a Recorder,
     report: R,
 }
 
@@ -246,12 +253,12 @@ impl<R: FnMut(SendingEvent)> Sending<'_, R> {
             attempt,
         });
         let opened = tokio::select! {
-            opened = connect(self.plan) => opened,
+            opened = connect(self.plan, self.recorder) => opened,
             () = wants_to_quit(&self.orders, &mut self.pace) => {
                 return client.give_up();
             }
         };
-        let (stream, local, server) = match opened {
+        let (socket, local, server) = match opened {
             Ok(opened) => opened,
             Err(error) => {
                 return client.cannot_begin(Failure::CannotConnect(error.to_string()));
@@ -260,7 +267,7 @@ impl<R: FnMut(SendingEvent)> Sending<'_, R> {
         let at = self.now();
         (self.report)(SendingEvent::Connected { at, local, server });
         client.begin(local.ip());
-        Talk::new(self, client, source, connector, stream)
+        Talk::new(self, client, source, connector, socket)
             .run()
             .await;
     }
@@ -347,7 +354,7 @@ async fn wants_to_quit(orders: &Orders, pace: &mut Pace) {
 }
 
 /// Tries the addresses of the server until one answers.
-async fn connect(plan: &Plan) -> io::Result<(TcpStream, SocketAddr, SocketAddr)> {
+async fn connect(plan: &Plan, recorder: &Recorder) -> io::Result<(Socket, SocketAddr, SocketAddr)> {
     let limit = scaled(CONNECT, plan.time_scale);
     let target = Target {
         host: plan.host.clone(),
@@ -357,18 +364,41 @@ async fn connect(plan: &Plan) -> io::Result<(TcpStream, SocketAddr, SocketAddr)>
     let addresses = tokio::time::timeout(limit, resolving).await???;
     let mut last = io::ErrorKind::NotFound.into();
     for address in addresses {
-        let opening = tokio::time::timeout(limit, TcpStream::connect(address)).await;
-        match opening.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-            Ok(stream) => {
-                // Every line is waited for.
-                stream.set_nodelay(true)?;
-                let (local, server) = (stream.local_addr()?, stream.peer_addr()?);
-                return Ok((stream, local, server));
-            }
+        let log = recorder.socket(Lab::Mail, End::Client, Transport::Tcp);
+        match connect_to(address, limit, log).await {
+            Ok(socket) => return Ok(socket),
             Err(error) => last = error,
         }
     }
     Err(last)
+}
+
+async fn connect_to(
+    address: SocketAddr,
+    limit: Duration,
+    mut log: SocketLog,
+) -> io::Result<(Socket, SocketAddr, SocketAddr)> {
+    let opened = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    };
+    log.call(Call::Socket, Instant::now(), &opened);
+    let opened = opened?;
+    log.set_peer(Some(address));
+    let mut closing = tls::Closing(log);
+    let connecting = tokio::time::timeout(limit, opened.connect(address)).await;
+    let connected = connecting.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    let local = connected
+        .as_ref()
+        .ok()
+        .and_then(|stream| stream.local_addr().ok());
+    closing.0.set_local(local);
+    closing.0.call(Call::Connect, Instant::now(), &connected);
+    let stream = connected?;
+    // Every line is waited for.
+    stream.set_nodelay(true)?;
+    let (local, server) = (stream.local_addr()?, stream.peer_addr()?);
+    Ok((Socket::new(stream, closing), local, server))
 }
 
 /// A time limit times a factor, within what a timer can do. A factor that makes no sense is as if there were no limit.

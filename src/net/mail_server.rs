@@ -6,6 +6,7 @@
 //! several that are synced at the same time cost the disk hardly more than one. The rules of SMTP are in [`crate::proto::smtp::server`].
 
 mod counters;
+mod hidden;
 mod report;
 mod session;
 mod wire;
@@ -17,7 +18,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 
@@ -27,14 +28,16 @@ use self::session::{Begin, Connection};
 use super::lock::lock;
 use super::maildir::{Mailbox, Room, Store};
 use super::os;
-use super::tls::{self, Certificate};
+use super::tls::{self, Certificate, Closing, Socket};
 use crate::proto::smtp::fault::{Fault, Faults};
 use crate::proto::smtp::server::{EndOfData, Service};
 use crate::trace::clock::Clock;
 use crate::trace::event::Event;
 use crate::trace::mail::{MailEvent, MailReport};
+use crate::trace::recorder::{Recorder, SocketLog};
 use crate::trace::start_error::{Reason, StartError, Transport};
 use crate::trace::tap::Tap;
+use crate::trace::wire::{Call, End, Lab};
 
 /// Connections that the kernel completes before the server has taken them out; what does not fit is tried again by the client's system.
 const BACKLOG: i32 = 1_024;
@@ -138,9 +141,10 @@ impl MailServer {
             .map(tls::acceptor)
             .transpose()
             .map_err(|error| failed(listen, io::Error::other(error)))?;
-        let (clear, address) = bind(listen)?;
+        let clear = Listener::bind(listen, tap.recorder())?;
+        let address = clear.address;
         let encrypted = match config.tls_listen {
-            Some(wanted) if acceptor.is_some() => Some(bind(wanted)?),
+            Some(wanted) if acceptor.is_some() => Some(Listener::bind(wanted, tap.recorder())?),
             _ => None,
         };
         // The sockets first: a second server must not touch the mailbox of the first.
@@ -165,7 +169,7 @@ impl MailServer {
             .max_blocking_threads(DISK_THREADS)
             .build()
             .map_err(|error| failed(listen, error))?;
-        let tls_address = encrypted.as_ref().map(|(_, address)| *address);
+        let tls_address = encrypted.as_ref().map(|listener| listener.address);
         tap.push(Event::Mail(MailEvent::Listening {
             address,
             tls_address,
@@ -198,7 +202,6 @@ impl MailServer {
             .name("mail".to_owned())
             .spawn({
                 let server = server.clone();
-                let encrypted = encrypted.map(|(listener, _)| listener);
                 move || {
                     if let Err(error) = runtime.block_on(run(server, clear, encrypted)) {
                         tap.push(Event::Mail(MailEvent::Failed {
@@ -292,19 +295,57 @@ impl Drop for MailServer {
     }
 }
 
-fn bind(wanted: SocketAddr) -> Result<(std::net::TcpListener, SocketAddr), StartError> {
-    let bound = os::bind_tcp(wanted, BACKLOG)
-        .and_then(|listener| listener.local_addr().map(|address| (listener, address)));
-    bound.map_err(|error| os::start_error(Transport::Tcp, wanted, &error))
+/// A socket that listens.
+struct Listener {
+    socket: std::net::TcpListener,
+    address: SocketAddr,
+    /// After the socket: that is closed then.
+    log: Closing,
 }
 
-async fn run(
-    server: Arc<Server>,
-    clear: std::net::TcpListener,
-    encrypted: Option<std::net::TcpListener>,
-) -> io::Result<()> {
-    let clear = TcpListener::from_std(clear)?;
-    let encrypted = encrypted.map(TcpListener::from_std).transpose()?;
+/// Tells what it took to listen: of a failure, up to the call that failed.
+fn tell_bound(log: &mut SocketLog, address: SocketAddr, error: Option<io::Error>) {
+    let at = Instant::now();
+    let failed_at_once = error.as_ref().is_some_and(os::is_out_of_descriptors);
+    let done = error.map_or(Ok(()), Err);
+    if failed_at_once {
+        return log.call(Call::Socket, at, &done);
+    }
+    log.call(Call::Socket, at, &Ok(()));
+    log.set_local(Some(address));
+    log.call(Call::Bind, at, &done);
+    if done.is_ok() {
+        let backlog = BACKLOG.unsigned_abs();
+        log.call(Call::Listen { backlog }, at, &done);
+    } else {
+        log.call(Call::Close, at, &Ok(()));
+    }
+}
+
+impl Listener {
+    fn bind(wanted: SocketAddr, recorder: &Recorder) -> Result<Self, StartError> {
+        let mut log = recorder.socket(Lab::Mail, End::Server, Transport::Tcp);
+        let bound = os::bind_tcp(wanted, BACKLOG)
+            .and_then(|socket| socket.local_addr().map(|address| (socket, address)));
+        match bound {
+            Ok((socket, address)) => {
+                tell_bound(&mut log, address, None);
+                Ok(Self {
+                    socket,
+                    address,
+                    log: Closing(log),
+                })
+            }
+            Err(error) => {
+                let failed = os::start_error(Transport::Tcp, wanted, &error);
+                tell_bound(&mut log, wanted, Some(error));
+                Err(failed)
+            }
+        }
+    }
+}
+
+async fn run(server: Arc<Server>, clear: Listener, encrypted: Option<Listener>) -> io::Result<()> {
     let begin = match server.acceptor.is_some() {
         true => Begin::Upgradable,
         false => Begin::Clear,
@@ -312,26 +353,50 @@ async fn run(
     tokio::select! {
         biased;
         () = server.stop.notified() => {}
-        error = accept(&server, &clear, begin) => return Err(error),
-        error = accept_encrypted(&server, encrypted.as_ref()) => return Err(error),
+        error = accept(&server, clear, begin) => return Err(error),
+        error = accept_encrypted(&server, encrypted) => return Err(error),
     }
-    drop((clear, encrypted));
     finish(&server).await;
     Ok(())
 }
 
-async fn accept_encrypted(server: &Arc<Server>, listener: Option<&TcpListener>) -> io::Error {
+async fn accept_encrypted(server: &Arc<Server>, listener: Option<Listener>) -> io::Error {
     match listener {
         Some(listener) => accept(server, listener, Begin::Tls).await,
         None => std::future::pending().await,
     }
 }
 
-/// Takes in connections until that fails.
-async fn accept(server: &Arc<Server>, listener: &TcpListener, begin: Begin) -> io::Error {
+/// Takes connections in until that fails.
+async fn accept(server: &Arc<Server>, listener: Listener, begin: Begin) -> io::Error {
+    let Listener { socket, log, .. } = listener;
+    let listener = log.0.id();
+    // In this order, for it is closed before that is told.
+    let (log, socket) = match TcpListener::from_std(socket) {
+        Ok(socket) => (log, socket),
+        Err(error) => return error,
+    };
     loop {
-        match listener.accept().await {
-            Ok((stream, client)) => admit(server, stream, client, begin),
+        let accepted = socket.accept().await;
+        let at = Instant::now();
+        if let Err(error) = &accepted
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            log.0.call(Call::Accept { listener }, at, &accepted);
+        }
+        match accepted {
+            Ok((stream, client)) => {
+                let mut log = server
+                    .tap
+                    .recorder()
+                    .socket(Lab::Mail, End::Server, Transport::Tcp);
+                if log.id() != 0 {
+                    log.set_local(stream.local_addr().ok());
+                    log.set_peer(Some(client));
+                    log.call(Call::Accept { listener }, at, &Ok(()));
+                }
+                admit(server, Socket::new(stream, Closing(log)), client, begin);
+            }
             Err(error) if os::is_out_of_descriptors(&error) => {
                 tokio::time::sleep(NO_DESCRIPTORS).await;
             }
@@ -343,9 +408,9 @@ async fn accept(server: &Arc<Server>, listener: &TcpListener, begin: Begin) -> i
 }
 
 /// Takes a connection in, or turns it away when there are too many.
-fn admit(server: &Arc<Server>, stream: TcpStream, client: SocketAddr, begin: Begin) {
+fn admit(server: &Arc<Server>, socket: Socket, client: SocketAddr, begin: Begin) {
     // Without it, small replies would wait for the client's acknowledgement (RFC 1122 §4.2.3.4). A failure costs speed, nothing else.
-    let _ = stream.set_nodelay(true);
+    let _ = socket.set_nodelay();
     let limit = server.service.limits.connections as u64;
     let open = server.counters.open();
     if open >= limit {
@@ -354,7 +419,7 @@ fn admit(server: &Arc<Server>, stream: TcpStream, client: SocketAddr, begin: Beg
     if open >= limit.saturating_add(REFUSALS) {
         return;
     }
-    let connection = Connection::open(server.clone(), stream, client, begin);
+    let connection = Connection::open(server.clone(), socket, client, begin);
     if open >= limit {
         tokio::spawn(connection.turn_away());
     } else {

@@ -5,6 +5,7 @@
 
 mod card;
 mod certificate;
+mod socket;
 mod verifier;
 
 use std::io;
@@ -20,6 +21,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 pub use certificate::{Authority, Certificate};
+pub use socket::{Closing, Socket, tell};
 
 use crate::proto::smtp::plan::{Check, Trust};
 use crate::trace::mail::TlsCard;
@@ -122,7 +124,7 @@ fn name_of(host: &str) -> io::Result<ServerName<'static>> {
 ///
 /// In the library's words, when key and certificate do not fit.
 pub fn acceptor(certificate: &Certificate) -> Result<TlsAcceptor, String> {
-    let config = ServerConfig::builder_with_provider(provider())
+    let mut config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .and_then(|builder| {
             builder
@@ -130,6 +132,8 @@ pub fn acceptor(certificate: &Certificate) -> Result<TlsAcceptor, String> {
                 .with_single_cert(certificate.chain(), certificate.key())
         })
         .map_err(|error| error.to_string())?;
+    // Nobody resumes a session in a lab, and tickets (RFC 8446 §4.6.1) would come when the handshake is over for the client.
+    config.send_tls13_tickets = 0;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 

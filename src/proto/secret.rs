@@ -3,6 +3,7 @@
 //! It stands apart so that "no password in a log, a capture or a test" is a property of a type and not of the care of everybody who handles one.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -79,6 +80,15 @@ impl Line {
             None => &self.shown,
         }
     }
+
+    /// The part of [`Line::bytes`] that is not to be seen: from where the shown line is another one, to the end.
+    pub fn secret_part(&self) -> Option<Range<usize>> {
+        let bytes = self.secret.as_ref()?.reveal();
+        let open = self.shown.strip_suffix(MASK.as_bytes());
+        let same = bytes.iter().zip(open.unwrap_or_default());
+        let start = same.take_while(|(byte, shown)| byte == shown).count();
+        Some(start..bytes.len())
+    }
 }
 
 impl Serialize for Line {
@@ -115,5 +125,26 @@ mod tests {
         assert_eq!(json, r#""AUTH PLAIN ********""#);
         let read: Line = serde_json::from_str(&json).unwrap();
         assert_eq!(read, Line::open(b"AUTH PLAIN ********"));
+    }
+
+    #[test]
+    fn the_secret_part_of_a_line_begins_no_later_than_the_secret() {
+        for (line, part) in [
+            (Line::open(b"EHLO me"), None),
+            (
+                Line::masked(b"AUTH PLAIN ********", b"AUTH PLAIN AHMAcw=="),
+                Some(11..19),
+            ),
+            // Typed by hand, shown with single blanks.
+            (
+                Line::masked(b"AUTH PLAIN ********", b"AUTH  PLAIN AHMAcw=="),
+                Some(5..20),
+            ),
+            (Line::masked(b"********", b"c2VjcmV0"), Some(0..8)),
+            // A secret that looks like the mask.
+            (Line::masked(b"********", b"********"), Some(0..8)),
+        ] {
+            assert_eq!(line.secret_part(), part, "{}", line.shown.escape_ascii());
+        }
     }
 }

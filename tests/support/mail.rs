@@ -25,6 +25,7 @@ use sockscope::trace::event::Event;
 use sockscope::trace::mail::{
     Arrived, Listed, MailEvent, SendingEvent, SessionEnd, SessionId, Speech, Summary,
 };
+use sockscope::trace::recorder::Recorder;
 use sockscope::trace::tap::Tap;
 
 use super::PATIENCE;
@@ -61,6 +62,8 @@ pub struct Setup {
     pub config: MailServerConfig,
     /// Events that the tap holds.
     pub events: usize,
+    /// Who is told the calls of the server's sockets.
+    pub recorder: Recorder,
 }
 
 pub const LIMITS: Limits = Limits {
@@ -79,7 +82,7 @@ fn any_port() -> SocketAddr {
 
 impl Setup {
     /// Everybody may log in, messages are kept in memory, there is no TLS.
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             config: MailServerConfig {
                 listen: any_port(),
@@ -95,6 +98,7 @@ impl Setup {
                 certificate: None,
             },
             events: 1 << 20,
+            recorder: Recorder::off(),
         }
     }
 
@@ -141,7 +145,8 @@ impl Lab {
         let tap = Tap::new(setup.events, move || {
             // The test may be over.
             let _ = wake.send(());
-        });
+        })
+        .recording(setup.recorder);
         let clock = clock();
         let server = MailServer::start(setup.config, clock, tap.clone()).expect("port 0 is free");
         Self {
@@ -593,13 +598,19 @@ pub fn sent(plan: &Plan) -> Sent {
 }
 
 /// Carries out a plan; `answer` may give orders at each event.
-pub fn sent_with(
+pub fn sent_with(plan: &Plan, answer: impl FnMut(&SendingEvent, &mut dyn FnMut(Order))) -> Sent {
+    recorded(plan, &Recorder::off(), answer)
+}
+
+/// Carries out a plan and tells a recorder the calls of its sockets.
+pub fn recorded(
     plan: &Plan,
+    recorder: &Recorder,
     mut answer: impl FnMut(&SendingEvent, &mut dyn FnMut(Order)),
 ) -> Sent {
     let (orders, waiting) = tokio::sync::mpsc::unbounded_channel();
     let mut events = Vec::new();
-    mail_client::send(plan, clock(), waiting, |event| {
+    mail_client::send(plan, clock(), waiting, recorder, |event| {
         answer(&event, &mut |order| {
             // It may have ended.
             let _ = orders.send(order);

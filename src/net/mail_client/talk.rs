@@ -8,18 +8,17 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpStream;
-
 use super::content::{Content, Source};
 use super::wire::{Seen, Wire};
 use super::{Sending, connector, escape};
 use crate::net::timer::Timer;
-use crate::net::tls::Connector;
+use crate::net::tls::{Connector, Socket};
 use crate::proto::secret::Line;
 use crate::proto::smtp::client::{Client, Heard, Meaning, Step};
 use crate::proto::smtp::code::{self, Code};
@@ -55,6 +54,8 @@ pub struct Talk<'a, 'p, R> {
     timer: Timer,
     /// What is to be written next.
     out: Vec<u8>,
+    /// The parts of it that only the server is to see.
+    secrets: Vec<Range<usize>>,
     /// What stands in it.
     said: Vec<(Stage, Speech)>,
     /// What was not told yet: there is time for it when there is something to wait for.
@@ -91,18 +92,19 @@ impl<'a, 'p, R: FnMut(SendingEvent)> Talk<'a, 'p, R> {
         client: &'a mut Client,
         source: &'a Source,
         connector: Option<&'a Connector>,
-        stream: TcpStream,
+        socket: Socket,
     ) -> Self {
         let mut talk = Self {
             sending,
             client,
             source,
             connector,
-            wire: Wire::Clear(stream),
+            wire: Wire::new(socket),
             parser: ReplyParser::new(Limits::default()),
             buffer: vec![0; READ].into(),
             timer: Timer::default(),
             out: Vec::new(),
+            secrets: Vec::new(),
             said: Vec::new(),
             events: Vec::new(),
             asked: VecDeque::new(),
@@ -218,6 +220,10 @@ impl<'a, 'p, R: FnMut(SendingEvent)> Talk<'a, 'p, R> {
     }
 
     fn gather(&mut self, stage: Stage, line: Line) {
+        let begin = self.out.len();
+        let secret = line.secret_part();
+        self.secrets
+            .extend(secret.map(|part| begin + part.start..begin + part.end));
         self.out.extend_from_slice(line.bytes());
         self.out.extend_from_slice(b"\r\n");
         self.said.push((stage, Speech::Command(line)));
@@ -520,6 +526,7 @@ impl<'a, 'p, R: FnMut(SendingEvent)> Talk<'a, 'p, R> {
         }
         let written = self.write(now).await;
         self.out.clear();
+        self.secrets.clear();
         self.tell_seen();
         written
     }
@@ -574,6 +581,7 @@ impl<'a, 'p, R: FnMut(SendingEvent)> Talk<'a, 'p, R> {
             buffer,
             timer,
             out,
+            secrets,
             events,
             ..
         } = self;
@@ -584,7 +592,7 @@ impl<'a, 'p, R: FnMut(SendingEvent)> Talk<'a, 'p, R> {
                 return Poll::Ready(Ok(Happened::Ordered(order)));
             }
             if let Some(written) = waiting.writing
-                && let Poll::Ready(result) = poll_write(wire, &out[written..], context)
+                && let Poll::Ready(result) = poll_write(wire, out, written, secrets, context)
             {
                 return Poll::Ready(result.map(Happened::Wrote));
             }
@@ -603,12 +611,18 @@ impl<'a, 'p, R: FnMut(SendingEvent)> Talk<'a, 'p, R> {
     }
 }
 
-/// Writes some of these bytes, or when there are none waits until all is out.
-fn poll_write(wire: &mut Wire, bytes: &[u8], context: &mut Context) -> Poll<io::Result<usize>> {
-    if bytes.is_empty() {
+/// Writes some of these bytes from `written` on, or when there are none left waits until all is out.
+fn poll_write(
+    wire: &mut Wire,
+    bytes: &[u8],
+    written: usize,
+    secrets: &[Range<usize>],
+    context: &mut Context,
+) -> Poll<io::Result<usize>> {
+    if written == bytes.len() {
         wire.poll_flush(context).map_ok(|()| 0)
     } else {
-        wire.poll_write(context, bytes)
+        wire.poll_write(context, bytes, written, secrets)
     }
 }
 

@@ -154,7 +154,7 @@ fn sent_with(
 ) -> (Vec<SendingEvent>, Summary) {
     let (orders, waiting) = unbounded_channel();
     let mut events = Vec::new();
-    send(plan, clock(), waiting, |event| {
+    send(plan, clock(), waiting, &Recorder::off(), |event| {
         if let Some(order) = answer(&event) {
             orders.send(order).unwrap();
         }

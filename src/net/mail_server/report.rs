@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::session::Connection;
 use crate::net::lock::lock;
 use crate::net::maildir::Kept;
+use crate::proto::secret::MASK;
 use crate::proto::smtp::code::{Code, allowed, expected};
 use crate::proto::smtp::reply::{Limits, Reply, ReplyParser};
 use crate::proto::smtp::server::Turn;
@@ -169,8 +170,18 @@ impl Connection {
             session: self.id,
             at: self.arrived,
             bytes: bytes.len() as u64,
-            excerpt: bytes[..bytes.len().min(EXCERPT)].into(),
+            excerpt: self.shown(bytes),
         });
+    }
+
+    /// The first of bytes that nobody works on, up to where a password may stand.
+    fn shown(&self, bytes: &[u8]) -> Box<[u8]> {
+        let mut shown = bytes[..bytes.len().min(EXCERPT)].to_vec();
+        if let Some(from) = self.session.hides(bytes).filter(|&from| from < shown.len()) {
+            shown.truncate(from);
+            shown.extend_from_slice(MASK.as_bytes());
+        }
+        shown.into()
     }
 }
 

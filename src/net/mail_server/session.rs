@@ -7,25 +7,26 @@ use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
-use std::time::{Duration, SystemTime};
+use std::task::{Poll, ready};
+use std::time::{Duration, Instant, SystemTime};
 
 use chrono::{DateTime, Local};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::Server;
+use super::hidden::Hidden;
 use super::report::Said;
-use super::wire::Wire;
+use super::wire::{Channel as Wired, Wire};
 use crate::net::lock::lock;
 use crate::net::maildir::{Incoming, Kept, NotKept};
 use crate::net::timer::Timer;
-use crate::net::tls;
+use crate::net::tls::{self, Socket};
 use crate::proto::message::stamp::{Stamp, With, trace_headers};
 use crate::proto::smtp::server::{
     Cause, Channel, Context, Farewell, Manner, Next, NotStored, Session, Turn,
 };
 use crate::trace::mail::{MailEvent, MessageId, SessionEnd, SessionId};
+use crate::trace::wire::End;
 
 /// A handshake takes a few packets; who takes longer speaks no TLS, or means no good.
 const HANDSHAKE: Duration = Duration::from_secs(30);
@@ -55,6 +56,7 @@ pub struct Connection {
     pub(super) session: Session,
     /// What came and is not dealt with: the beginning of a line, or what stands behind something that takes time.
     pending: Vec<u8>,
+    hidden: Hidden,
     /// Replies that are not written yet, of those the first `written` bytes are.
     pub(super) out: Vec<u8>,
     pub(super) written: usize,
@@ -92,7 +94,7 @@ enum Pause {
 }
 
 impl Connection {
-    pub fn open(server: Arc<Server>, stream: TcpStream, client: SocketAddr, begin: Begin) -> Self {
+    pub fn open(server: Arc<Server>, socket: Socket, client: SocketAddr, begin: Begin) -> Self {
         let now = server.now();
         let id = server.counters.opened();
         server.tell(|| MailEvent::Opened {
@@ -116,9 +118,10 @@ impl Connection {
             server,
             id,
             client,
-            wire: Wire::Clear(stream),
+            wire: Wire::new(socket),
             session,
             pending: Vec::new(),
+            hidden: Hidden::default(),
             out: Vec::new(),
             written: 0,
             said: Vec::new(),
@@ -259,15 +262,22 @@ impl Connection {
 
     /// Works on bytes that came.
     fn take(&mut self, input: &[u8]) -> Pause {
-        self.arrived = self.server.now();
-        if self.pending.is_empty() {
+        let at = Instant::now();
+        self.arrived = self.server.clock.at(at);
+        let old = self.pending.len();
+        let pause = if old == 0 {
             let (used, pause) = self.work(input);
             self.pending.extend_from_slice(&input[used..]);
             pause
         } else {
             self.pending.extend_from_slice(input);
             self.work_on_pending()
+        };
+        if self.wire.is_told() {
+            self.wire
+                .tell_received(at, input, self.hidden.parts_behind(old));
         }
+        pause
     }
 
     fn work_on_pending(&mut self) -> Pause {
@@ -282,6 +292,15 @@ impl Connection {
 
     /// Works on the input until it ends or something has to be waited for; tells how much of it is dealt with.
     fn work(&mut self, input: &[u8]) -> (usize, Pause) {
+        self.hidden.begin();
+        let (used, pause) = self.work_through(input);
+        if used < input.len() {
+            self.hidden.note_rest(input, used, &self.session);
+        }
+        (used, pause)
+    }
+
+    fn work_through(&mut self, input: &[u8]) -> (usize, Pause) {
         let server = self.server.clone();
         let mut faults = lock(&server.faults);
         self.session.set_end_of_data(server.end_of_data());
@@ -302,6 +321,7 @@ impl Connection {
                     content,
                 },
             );
+            self.hidden.note(input, used, &step);
             used += step.consumed;
             let is_due = self.gather();
             let Some(turn) = step.turn else {
@@ -510,21 +530,25 @@ impl Connection {
     }
 
     async fn shake_hands(&mut self) -> Result<(), SessionEnd> {
-        let wire = std::mem::replace(&mut self.wire, Wire::Gone);
-        let (Some(acceptor), Wire::Clear(stream)) = (self.server.acceptor.clone(), wire) else {
+        let channel = std::mem::replace(&mut self.wire.channel, Wired::Gone);
+        let (Some(acceptor), Wired::Clear(mut socket)) = (self.server.acceptor.clone(), channel)
+        else {
             return Err(SessionEnd::HandshakeFailed);
         };
-        match timeout(HANDSHAKE, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => {
+        socket.begin_handshake(End::Server);
+        match timeout(HANDSHAKE, acceptor.accept(socket)).await {
+            Ok(Ok(mut stream)) => {
                 self.arrived = self.server.now();
-                let (version, cipher) = tls::parameters(stream.get_ref().1);
+                let (socket, session) = stream.get_mut();
+                socket.end_handshake(session.protocol_version());
+                let (version, cipher) = tls::parameters(session);
                 self.server.tell(|| MailEvent::Secured {
                     session: self.id,
                     at: self.arrived,
                     version,
                     cipher,
                 });
-                self.wire = Wire::Tls(Box::new(stream));
+                self.wire.channel = Wired::Tls(Box::new(stream));
                 Ok(())
             }
             Ok(Err(_)) | Err(_) => Err(SessionEnd::HandshakeFailed),
@@ -534,7 +558,7 @@ impl Connection {
     /// Closes in steps: says that nothing more will come, then throws away what still arrives for a while.
     async fn close(mut self, end: SessionEnd) {
         self.end = end;
-        let is_clear = matches!(self.wire, Wire::Clear(_));
+        let is_clear = self.wire.is_clear();
         let has_read_all = self.pending.is_empty();
         match end {
             SessionEnd::ClientGone => return,
@@ -549,7 +573,17 @@ impl Connection {
             let mut left = LINGER_BYTES;
             while left > 0 && end != SessionEnd::Stopped {
                 let server = self.server.clone();
-                let read = poll_fn(|task| self.wire.poll_read(task, &mut lock(&server.input)));
+                let read = poll_fn(|task| {
+                    let mut input = lock(&server.input);
+                    let read = ready!(self.wire.poll_read(task, &mut input));
+                    if let Ok(length @ 1..) = read {
+                        // Nobody looks whether a password is in it.
+                        let (bytes, all) = (&input[..length], 0..length);
+                        self.wire
+                            .tell_received(Instant::now(), bytes, std::slice::from_ref(&all));
+                    }
+                    Poll::Ready(read)
+                });
                 match read.await {
                     Ok(0) | Err(_) => break,
                     Ok(length) => left = left.saturating_sub(length),

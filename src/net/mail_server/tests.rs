@@ -336,7 +336,7 @@ fn speak_tls(stream: Client, begin: &[u8]) -> String {
             check: Check::Report,
         })
         .unwrap();
-        let stream = TcpStream::from_std(stream).unwrap();
+        let stream = tokio::net::TcpStream::from_std(stream).unwrap();
         let (_, stream) = connector.handshake(stream, "localhost").await;
         let mut stream = stream.unwrap();
         stream.write_all(begin).await.unwrap();

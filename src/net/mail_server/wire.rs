@@ -1,34 +1,77 @@
-//! The connection of a session: clear at first, or encrypted, or one after the other.
+//! The connection of a session: clear at first, or encrypted, or one after the other. It tells what is sent; what is received is told by the session,
+//! which knows what in it is a password.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-pub enum Wire {
-    Clear(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+use crate::net::tls::{self, Socket};
+use crate::trace::recorder::{SocketLog, Way};
+use crate::trace::wire::Layer;
+
+pub struct Wire {
+    pub channel: Channel,
+    log: SocketLog,
+}
+
+pub enum Channel {
+    Clear(Socket),
+    Tls(Box<TlsStream<Socket>>),
     /// Between the two, or after a handshake that failed.
     Gone,
 }
 
 impl Wire {
-    /// Reads what is there; 0 bytes say that nothing more will come.
+    /// In clear text.
+    pub fn new(socket: Socket) -> Self {
+        Self {
+            log: socket.log().clone(),
+            channel: Channel::Clear(socket),
+        }
+    }
+
+    pub fn is_clear(&self) -> bool {
+        matches!(self.channel, Channel::Clear(_))
+    }
+
+    fn layer(&self) -> Layer {
+        match self.channel {
+            Channel::Tls(_) => Layer::InsideTls,
+            Channel::Clear(_) | Channel::Gone => Layer::Socket,
+        }
+    }
+
+    /// Whether anybody wants to know what moves.
+    pub fn is_told(&self) -> bool {
+        self.log.id() != 0
+    }
+
+    /// Reads what is there; 0 bytes say that nothing more will come. Bytes that came are to be told with [`Wire::tell_received`].
     pub fn poll_read(
         &mut self,
         context: &mut Context,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         let mut buffer = ReadBuf::new(buffer);
-        let result = match self {
-            Wire::Clear(stream) => Pin::new(stream).poll_read(context, &mut buffer),
-            Wire::Tls(stream) => Pin::new(stream).poll_read(context, &mut buffer),
-            Wire::Gone => Poll::Ready(Ok(())),
+        let read = match &mut self.channel {
+            Channel::Clear(socket) => Pin::new(socket).poll_read(context, &mut buffer),
+            Channel::Tls(stream) => Pin::new(stream).poll_read(context, &mut buffer),
+            Channel::Gone => return Poll::Ready(Ok(0)),
         };
-        result.map_ok(|()| buffer.filled().len())
+        let read = ready!(read).map(|()| buffer.filled().len());
+        if self.is_told() && matches!(read, Ok(0) | Err(_)) {
+            tls::tell(&self.log, Way::In, self.layer(), Instant::now(), &read, &[]);
+        }
+        Poll::Ready(read)
+    }
+
+    /// Tells of bytes that were read; `secrets` are parts of them.
+    pub fn tell_received(&self, at: Instant, bytes: &[u8], secrets: &[std::ops::Range<usize>]) {
+        self.log.moved(Way::In, self.layer(), at, bytes, secrets);
     }
 
     /// Hands all of `bytes` from `*written` on to the system.
@@ -40,29 +83,33 @@ impl Wire {
     ) -> Poll<io::Result<()>> {
         while *written < bytes.len() {
             let rest = &bytes[*written..];
-            let some = match self {
-                Wire::Clear(stream) => ready!(Pin::new(stream).poll_write(context, rest))?,
-                Wire::Tls(stream) => ready!(Pin::new(stream).poll_write(context, rest))?,
-                Wire::Gone => 0,
-            };
-            if some == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            let at = self.is_told().then(Instant::now);
+            let some = ready!(match &mut self.channel {
+                Channel::Clear(socket) => Pin::new(socket).poll_write(context, rest),
+                Channel::Tls(stream) => Pin::new(stream).poll_write(context, rest),
+                Channel::Gone => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            });
+            if let Some(at) = at {
+                tls::tell(&self.log, Way::Out, self.layer(), at, &some, rest);
             }
-            *written += some;
+            match some? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                some => *written += some,
+            }
         }
-        match self {
+        match &mut self.channel {
             // A session may hold an encrypted record back.
-            Wire::Tls(stream) => Pin::new(stream).poll_flush(context),
-            Wire::Clear(_) | Wire::Gone => Poll::Ready(Ok(())),
+            Channel::Tls(stream) => Pin::new(stream).poll_flush(context),
+            Channel::Clear(_) | Channel::Gone => Poll::Ready(Ok(())),
         }
     }
 
     /// Says that nothing more will be sent.
     pub fn poll_shutdown(&mut self, context: &mut Context) -> Poll<io::Result<()>> {
-        match self {
-            Wire::Clear(stream) => Pin::new(stream).poll_shutdown(context),
-            Wire::Tls(stream) => Pin::new(stream).poll_shutdown(context),
-            Wire::Gone => Poll::Ready(Ok(())),
+        match &mut self.channel {
+            Channel::Clear(socket) => Pin::new(socket).poll_shutdown(context),
+            Channel::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+            Channel::Gone => Poll::Ready(Ok(())),
         }
     }
 }

@@ -88,6 +88,40 @@ impl Session {
         }
     }
 
+    /// From where on bytes that [`Session::advance`] has not worked on may hold a password: the beginning of a line, or lines behind something that
+    /// takes time. As long as nobody knows, they do.
+    pub fn hides(&self, rest: &[u8]) -> Option<usize> {
+        let mut at = match &self.input {
+            Input::Login(exchange) if exchange.asks_for_name() => after_line(rest)?,
+            Input::Login(_) => return Some(0),
+            _ if self.wary => return Some(0),
+            _ => 0,
+        };
+        if at > 0 {
+            return Some(at);
+        }
+        while at < rest.len() {
+            let end = after_line(&rest[at..]).map(|end| at + end);
+            let line = &rest[at..end.unwrap_or(rest.len())];
+            let line = line.strip_suffix(b"\n").unwrap_or(line);
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let (stage, argument) = command::split(line);
+            if stage == Stage::Auth {
+                let is_named = end.is_some() || line[argument.start..].contains(&b' ');
+                let secret = match is_named {
+                    true => self.secret_part(stage, line, &argument),
+                    // The mechanism may go on, or be none.
+                    false => Some(argument),
+                };
+                // Behind it stand the answers.
+                let from = secret.map(|secret| at + secret.start).or(end);
+                return from.filter(|&from| from < rest.len());
+            }
+            at = end?;
+        }
+        None
+    }
+
     fn carry_out(
         &mut self,
         stage: Stage,
@@ -320,6 +354,11 @@ impl Session {
         turn.line = Some(line);
         turn
     }
+}
+
+/// Where the first line has ended.
+fn after_line(bytes: &[u8]) -> Option<usize> {
+    memchr::memchr(b'\n', bytes).map(|end| end + 1)
 }
 
 /// The commands (RFC 5321 §4.1.1.8).

@@ -21,6 +21,13 @@ pub struct Exchange {
     decision: Decision,
 }
 
+impl Exchange {
+    /// Whether the next line is a user's name, which is no secret.
+    pub fn asks_for_name(&self) -> bool {
+        matches!(self.ask, Ask::LoginUser)
+    }
+}
+
 /// What the client was asked for.
 #[derive(Debug)]
 enum Ask {

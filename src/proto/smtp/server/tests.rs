@@ -815,6 +815,44 @@ fn passwords_are_masked() {
     assert!(!format!("{:?}", lab.session).contains("secret"));
 }
 
+#[test]
+fn what_is_not_worked_on_yet_hides_what_may_be_a_password() {
+    for (said, rest, hidden) in [
+        (&[EHLO][..], "NOOP\r\nMAIL FR", None),
+        (&[EHLO], "AUT", None),
+        (&[EHLO], "AUTH", None),
+        (&[EHLO], "AUTHOR", None),
+        // It may be no mechanism.
+        (&[EHLO], "AUTH PLA", Some(5)),
+        (&[EHLO], "AUTH PLAIN ", None),
+        (&[EHLO], "AUTH PLAIN AH", Some(11)),
+        (&[EHLO], "auth login dXNl", None),
+        (&[EHLO], "AUTH LOGIN dXNlcg== c2", Some(20)),
+        (&[EHLO], "AUTH LOGIN\r\ndXNlcg==\r\nc2", Some(12)),
+        (&[EHLO], "RSET\r\nAUTH PLAIN AHMAcw==\r\nNOOP\r\n", Some(17)),
+        (&[EHLO, "AUTH PLAIN"], "A", Some(0)),
+        (&[EHLO, "AUTH LOGIN"], "dXNl", None),
+        (&[EHLO, "AUTH LOGIN"], "dXNlcg==\r\nc2", Some(10)),
+        (&[EHLO, "AUTH LOGIN", "dXNlcg=="], "c2", Some(0)),
+        (&[EHLO, "AUTH CRAM-MD5"], "dXNl", Some(0)),
+        // The login was refused; the client may not have seen it.
+        (&["AUTH PLAIN"], "AH", Some(0)),
+        (&[EHLO, "AUTH LOGIN", "dXNlcg==", "c2VjcmV0"], "NO", None),
+        // Behind the request for TLS.
+        (&[EHLO, "STARTTLS"], "AUTH PLAIN AH", Some(11)),
+    ] {
+        let mut lab = Lab::new();
+        for line in said {
+            lab.send(format!("{line}\r\n"));
+        }
+        assert_eq!(
+            lab.session.hides(rest.as_bytes()),
+            hidden,
+            "{said:?} {rest:?}"
+        );
+    }
+}
+
 /// Where others saw an end of a message, and whether a lenient server does (smuggling of 2023).
 const ENDS: [(&str, bool); 11] = [
     ("\n.\n", true),

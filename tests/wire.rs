@@ -1,0 +1,8 @@
+//! The socket calls that the labs tell, over real sockets: their names and order at each end, their bytes, their errors, and no secret in any of them.
+
+mod support;
+
+/// Tests by lab.
+mod wire {
+    mod mail;
+}
