@@ -67,6 +67,7 @@ pub mod trace {
     pub mod escape;
     pub mod event;
     pub mod mail;
+    pub mod pcapng;
     pub mod record;
     pub mod recorder;
     pub mod start_error;

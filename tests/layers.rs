@@ -85,7 +85,17 @@ const LAYERS: &[Layer] = &[
         name: "trace",
         files: &["trace.rs", "trace/"],
         modules: &["trace", "proto"],
-        crates: &["std", "chrono", "serde", "serde_json", "thiserror"],
+        crates: &[
+            "std",
+            "chrono",
+            "etherparse",
+            "lru",
+            "memchr",
+            "pcap_file",
+            "serde",
+            "serde_json",
+            "thiserror",
+        ],
         never: &SOCKETS,
     },
     Layer {
