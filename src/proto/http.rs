@@ -13,6 +13,7 @@ pub mod request;
 pub mod response;
 pub mod rule;
 pub mod script;
+pub mod secret;
 pub mod service;
 pub mod status;
 pub mod target;
