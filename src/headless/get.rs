@@ -15,6 +15,7 @@ use crate::proto::http::reply::{Asked, Head, Reader};
 use crate::proto::http::script::{Pace, awaited};
 use crate::trace::clock::Clock;
 use crate::trace::escape::escape_hostile;
+use crate::trace::recorder::Recorder;
 use crate::trace::web::{SenderEnd, SenderEvent};
 use crate::words::{Words, phrases};
 
@@ -122,15 +123,23 @@ pub fn run(
     let (stop, stopped) = oneshot::channel();
     let mut stop = Some(stop);
     let mut written = Ok(());
-    converse(&plan, u64::MAX, clock, stopped, |event| {
-        if written.is_ok() {
-            written = printer.print(event);
-        }
-        if written.is_err() {
-            // Nobody reads on.
-            stop = None;
-        }
-    });
+    let recorder = Recorder::off();
+    converse(
+        &plan,
+        u64::MAX,
+        clock,
+        &recorder,
+        stopped,
+        |event, exact| {
+            if written.is_ok() {
+                written = printer.print(event, exact);
+            }
+            if written.is_err() {
+                // Nobody reads on.
+                stop = None;
+            }
+        },
+    );
     written?;
     if let Some(complaint) = complaint(&printer, &plan, words) {
         writeln!(err, "sockscope: {complaint}")?;
@@ -210,7 +219,8 @@ impl<W: Write> Printer<W> {
         }
     }
 
-    fn print(&mut self, event: SenderEvent) -> io::Result<()> {
+    /// `exact` are the bytes that the event tells of, with secrets: whoever asks for the answer as it is, gets it.
+    fn print(&mut self, event: SenderEvent, exact: &[u8]) -> io::Result<()> {
         match event {
             SenderEvent::Connected { at, local, target } => {
                 let time = self.since_start(at);
@@ -226,7 +236,10 @@ impl<W: Write> Printer<W> {
                     lines(&mut self.out, '>', &bytes)?;
                 }
             }
-            SenderEvent::Received { at, bytes } => self.received(at, &bytes)?,
+            SenderEvent::Received { at, bytes } => match self.shown {
+                Shown::Escaped => self.received(at, &bytes)?,
+                Shown::Exact | Shown::Raw => self.received(at, exact)?,
+            },
             SenderEvent::Ended { how, .. } => {
                 let is_answer = !matches!(how, SenderEnd::CannotConnect(_));
                 self.end = Some(how);

@@ -4,6 +4,7 @@
 
 use std::cmp::Ordering as Compare;
 use std::collections::BinaryHeap;
+use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use super::lock::lock;
 use crate::proto::link::HOLD_LIMIT;
+use crate::trace::recorder::SocketLog;
+use crate::trace::wire::{Call, Layer};
 
 /// How many replies may wait; more are dropped and counted.
 const CAPACITY: usize = 65_536;
@@ -102,8 +105,8 @@ impl Shared {
 }
 
 impl DelayLine {
-    /// Starts the thread that sends from `socket`.
-    pub fn start(socket: Arc<UdpSocket>) -> Self {
+    /// Starts the thread that sends from `socket`, and tells `log` each sending.
+    pub fn start(socket: Arc<UdpSocket>, log: SocketLog) -> Self {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
             changed: Condvar::new(),
@@ -114,7 +117,7 @@ impl DelayLine {
         let worker = shared.clone();
         let thread = std::thread::Builder::new()
             .name("echo delay".to_owned())
-            .spawn(move || run(&worker, &socket))
+            .spawn(move || run(&worker, &socket, &log))
             .ok();
         Self { shared, thread }
     }
@@ -238,13 +241,28 @@ impl Queue {
     }
 }
 
-fn run(shared: &Shared, socket: &UdpSocket) {
+/// Sends one reply now.
+fn send(socket: &UdpSocket, log: &SocketLog, reply: &Waiting) -> io::Result<()> {
+    let told = log.is_wanted().then(|| {
+        let length = reply.bytes.len() as u64;
+        let payload = log.payload(&reply.bytes, length, Layer::Socket, &[]);
+        log.event(Call::SendTo(payload), Instant::now(), Some(reply.to), None)
+    });
+    let sent = socket.send_to(&reply.bytes, reply.to);
+    if let Some(mut event) = told {
+        event.error = sent.as_ref().err().map(|error| error.to_string().into());
+        log.tell([event]);
+    }
+    sent.map(drop)
+}
+
+fn run(shared: &Shared, socket: &UdpSocket, log: &SocketLog) {
     let mut queue = shared.queue();
     loop {
         let now = Instant::now();
         if let Some(waiting) = queue.take_due(now, &shared.held) {
             drop(queue);
-            if socket.send_to(&waiting.bytes, waiting.to).is_err() {
+            if send(socket, log, &waiting).is_err() {
                 shared.send_failures.fetch_add(1, Ordering::Relaxed);
             }
             queue = shared.queue();
@@ -282,6 +300,9 @@ fn run(shared: &Shared, socket: &UdpSocket) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trace::recorder::Recorder;
+    use crate::trace::start_error::Transport;
+    use crate::trace::wire::{End, Lab};
 
     const HOUR: Duration = Duration::from_secs(3600);
 
@@ -294,7 +315,8 @@ mod tests {
             .set_read_timeout(patience)
             .expect("a timeout can be set");
         let address = client.local_addr().expect("it is bound");
-        (DelayLine::start(Arc::new(bind())), client, address)
+        let log = Recorder::off().socket(Lab::Ping, End::Server, Transport::Udp);
+        (DelayLine::start(Arc::new(bind()), log), client, address)
     }
 
     fn receive(client: &UdpSocket, count: usize) -> Vec<u8> {

@@ -21,8 +21,10 @@ use crate::trace::clock::Clock;
 use crate::trace::event::{
     ClientCounts, EchoCounts, EchoDatagram, EchoEvent, Event, Excerpt, Ruling, Totals,
 };
+use crate::trace::recorder::SocketLog;
 use crate::trace::start_error::{StartError, Transport};
 use crate::trace::tap::Tap;
+use crate::trace::wire::{Call, End, Lab, Layer, SocketEvent};
 
 /// How many clients have counters of their own.
 pub const CLIENTS: usize = 1024;
@@ -85,7 +87,10 @@ struct Published {
 impl EchoServer {
     /// Binds the socket and starts answering.
     pub fn start(config: EchoConfig, clock: Clock, tap: Tap) -> Result<Self, StartError> {
-        let bound = os::bind_udp(config.listen).and_then(|socket| {
+        let mut log = tap
+            .recorder()
+            .socket(Lab::Ping, End::Server, Transport::Udp);
+        let bound = os::bind_udp(config.listen, &mut log).and_then(|socket| {
             socket.set_read_timeout(Some(STOP_POLL))?;
             let address = socket.local_addr()?;
             Ok((socket, address))
@@ -107,7 +112,7 @@ impl EchoServer {
             .name("echo".to_owned())
             .spawn({
                 let (control, tap) = (control.clone(), tap.clone());
-                move || Worker::new(config, socket, address, clock, tap, control).run()
+                move || Worker::new(config, socket, address, clock, tap, log, control).run()
             })
             .map_err(|error| os::start_error(Transport::Udp, address, &error))?;
         Ok(Self {
@@ -195,6 +200,9 @@ struct Worker {
     control: Arc<Control>,
     clock: Clock,
     tap: Tap,
+    log: SocketLog,
+    /// Those of one batch, to be told together.
+    calls: Vec<SocketEvent>,
     link: Link,
     guard: Guard,
     allow_remote_duplicates: bool,
@@ -221,6 +229,7 @@ impl Worker {
         address: SocketAddr,
         clock: Clock,
         tap: Tap,
+        log: SocketLog,
         control: Arc<Control>,
     ) -> Self {
         let now = clock.at(Instant::now());
@@ -230,6 +239,8 @@ impl Worker {
             control,
             clock,
             tap,
+            log,
+            calls: Vec::new(),
             link: Link::new(config.link, config.seed),
             guard: Guard::new(address, config.caps, now),
             allow_remote_duplicates: config.allow_remote_duplicates,
@@ -252,8 +263,13 @@ impl Worker {
         while !self.control.stop.load(Ordering::Relaxed) && !self.count_reached() {
             match batch.receive(&self.socket) {
                 Ok(received) => self.serve(&mut batch, received),
-                Err(error) if os::is_transient(&error) => {}
+                Err(error) if os::is_transient(&error) => {
+                    if !is_waiting(&error) {
+                        self.tell_failed_receive(&error);
+                    }
+                }
                 Err(error) => {
+                    self.tell_failed_receive(&error);
                     self.tap.push(Event::Echo(EchoEvent::Failed {
                         error: error.to_string(),
                     }));
@@ -271,6 +287,7 @@ impl Worker {
         }
         self.read_kernel_drops();
         *lock(&self.control.published) = self.snapshot();
+        os::close(self.socket, &self.log);
     }
 
     fn count_reached(&self) -> bool {
@@ -280,7 +297,9 @@ impl Worker {
 
     /// Judges and answers one batch.
     fn serve(&mut self, batch: &mut Batch, received: usize) {
-        let at = self.clock.at(Instant::now());
+        let received_at = Instant::now();
+        self.note_received(batch, received, received_at);
+        let at = self.clock.at(received_at);
         for slot in 0..received {
             if self.count_reached() {
                 break;
@@ -290,7 +309,12 @@ impl Worker {
             }
             self.judge(batch, slot, at);
         }
+        let sent_at = self.log.is_on().then(Instant::now);
         self.counts.send_failures += batch.flush(&self.socket) as u64;
+        if let Some(sent_at) = sent_at {
+            self.note_sent(batch, received, sent_at);
+            self.log.tell(self.calls.drain(..));
+        }
         if let Some(delay_line) = self.delay_line.as_ref().filter(|line| line.holds_any()) {
             for slot in (0..received).filter(|&slot| batch.is_answered(slot)) {
                 delay_line.release(batch.from(slot));
@@ -298,6 +322,49 @@ impl Worker {
         }
         self.tap.push_all(self.reports.drain(..));
         self.unpublished = true;
+    }
+
+    /// Keeps the calls for what has come, before it is turned into what goes out.
+    fn note_received(&mut self, batch: &Batch, received: usize, at: Instant) {
+        if !self.log.is_on() {
+            return;
+        }
+        for slot in (0..received).filter(|_| self.log.is_wanted()) {
+            let bytes = batch.bytes(slot);
+            let payload = self
+                .log
+                .payload(bytes, bytes.len() as u64, Layer::Socket, &[]);
+            let call = Call::RecvFrom(payload);
+            self.calls
+                .push(self.log.event(call, at, Some(batch.from(slot)), None));
+        }
+    }
+
+    /// Keeps the calls for what has gone out, or was refused by the system.
+    fn note_sent(&mut self, batch: &Batch, received: usize, at: Instant) {
+        for slot in 0..received {
+            let failure = batch.failure(slot);
+            if (batch.is_answered(slot) || failure.is_some()) && self.log.is_wanted() {
+                let bytes = batch.bytes(slot);
+                let payload = self
+                    .log
+                    .payload(bytes, bytes.len() as u64, Layer::Socket, &[]);
+                let error = failure.map(|error| error.to_string().into());
+                let call = Call::SendTo(payload);
+                self.calls
+                    .push(self.log.event(call, at, Some(batch.from(slot)), error));
+            }
+        }
+    }
+
+    fn tell_failed_receive(&self, error: &std::io::Error) {
+        if self.log.is_wanted() {
+            let nothing = self.log.payload(&[], 0, Layer::Socket, &[]);
+            let error = Some(error.to_string().into());
+            let call = Call::RecvFrom(nothing);
+            self.log
+                .tell([self.log.event(call, Instant::now(), None, error)]);
+        }
     }
 
     fn take_over_wishes(&mut self) {
@@ -408,7 +475,7 @@ impl Worker {
     fn delay(&mut self, request: &[u8], to: SocketAddr, deliveries: &[Delivery], at: Duration) {
         let delay_line = self
             .delay_line
-            .get_or_insert_with(|| DelayLine::start(self.socket.clone()));
+            .get_or_insert_with(|| DelayLine::start(self.socket.clone(), self.log.clone()));
         for delivery in deliveries {
             let mut reply = request.to_vec();
             answer(&mut reply, delivery);
@@ -462,6 +529,12 @@ impl Worker {
         counts.delay_overflow = delayed.overflow;
         Published { counts, clients }
     }
+}
+
+/// Whether a call only waited in vain, or was interrupted: nobody is told of those.
+fn is_waiting(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
+    matches!(error.kind(), Interrupted | TimedOut | WouldBlock)
 }
 
 /// Turns a request into its reply, in place: the same length, ASCII letters in upper case (other bytes as they are, for Unicode upper case can

@@ -38,7 +38,9 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::trace::recorder::{Recorder, SocketLog};
 use crate::trace::start_error::{StartError, Transport};
+use crate::trace::wire::{Call, End, Lab};
 
 /// Receive buffer asked for, in bytes. A system that allows less gives what it allows: 4 MiB holds a few
 /// thousand small datagrams while the reading thread is off the processor.
@@ -84,38 +86,85 @@ pub enum Received {
 }
 
 /// A UDP socket for a server, bound to `addr`, with a large receive buffer. An IPv6 socket takes IPv6 only, so
-/// that `[::]` and `0.0.0.0` can stand side by side on every system.
+/// that `[::]` and `0.0.0.0` can stand side by side on every system. Its calls are told to `log`.
 ///
 /// # Errors
 /// Those of `socket(2)` and `bind(2)`: the address in use, not of this machine, or not allowed.
-pub fn bind_udp(addr: SocketAddr) -> io::Result<UdpSocket> {
-    let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
-    if addr.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
+pub fn bind_udp(addr: SocketAddr, log: &mut SocketLog) -> io::Result<UdpSocket> {
+    let socket = open(addr, Type::DGRAM, Protocol::UDP, log)?;
     // A smaller buffer only means that kernel drops come sooner, and those are counted.
     let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
-    socket.bind(&addr.into())?;
+    let socket = bind(socket, addr, log)?;
     Ok(socket.into())
 }
 
-/// A TCP socket that listens at `addr`, for a non-blocking server. An IPv6 socket takes IPv6 only, as with [`bind_udp`].
+/// A TCP socket that listens at `addr`, for a non-blocking server. An IPv6 socket takes IPv6 only, as with [`bind_udp`]. Its calls are told to `log`.
 ///
 /// # Errors
 /// Those of `socket(2)`, `bind(2)` and `listen(2)`: the address in use, not of this machine, or not allowed.
-pub fn bind_tcp(addr: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
-    if addr.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
+pub fn listen_tcp(addr: SocketAddr, backlog: u32, log: &mut SocketLog) -> io::Result<TcpListener> {
+    let socket = open(addr, Type::STREAM, Protocol::TCP, log)?;
     // Elsewhere than on Windows it only lets a restarted server have its port back while old connections fade out (RFC 9293 §3.4.1); there it would
     // let two servers share a port.
     #[cfg(not(windows))]
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
-    socket.bind(&addr.into())?;
-    socket.listen(backlog)?;
+    let socket = bind(socket, addr, log)?;
+    let listening = socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX));
+    log.call(Call::Listen { backlog }, Instant::now(), &listening);
+    if let Err(error) = listening {
+        close(socket, log);
+        return Err(error);
+    }
     Ok(socket.into())
+}
+
+/// The same without telling anybody.
+///
+/// # Errors
+/// Those of [`listen_tcp`].
+pub fn bind_tcp(addr: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
+    let mut log = Recorder::off().socket(Lab::Mail, End::Server, Transport::Tcp);
+    listen_tcp(addr, backlog.unsigned_abs(), &mut log)
+}
+
+fn open(
+    addr: SocketAddr,
+    kind: Type,
+    protocol: Protocol,
+    log: &mut SocketLog,
+) -> io::Result<Socket> {
+    let opened = Socket::new(Domain::for_address(addr), kind, Some(protocol));
+    log.call(Call::Socket, Instant::now(), &opened);
+    let socket = opened?;
+    if addr.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    Ok(socket)
+}
+
+fn bind(socket: Socket, addr: SocketAddr, log: &mut SocketLog) -> io::Result<Socket> {
+    let bound = socket.bind(&addr.into());
+    let at = Instant::now();
+    let local = match bound {
+        Ok(()) => socket.local_addr().ok().and_then(|local| local.as_socket()),
+        Err(_) => Some(addr),
+    };
+    log.set_local(local);
+    log.call(Call::Bind, at, &bound);
+    match bound {
+        Ok(()) => Ok(socket),
+        Err(error) => {
+            close(socket, log);
+            Err(error)
+        }
+    }
+}
+
+/// Closes a socket and tells it.
+pub fn close<S>(socket: S, log: &SocketLog) {
+    drop(socket);
+    log.call(Call::Close, Instant::now(), &Ok(()));
 }
 
 /// Whether a call failed because the process or the system has no descriptor left for another socket or file.
@@ -211,9 +260,16 @@ pub fn start_error(transport: Transport, address: SocketAddr, error: &io::Error)
     })
 }
 
+/// A log that nobody reads, for the tests here and below.
+#[cfg(test)]
+fn unheard() -> SocketLog {
+    Recorder::off().socket(Lab::Ping, End::Server, Transport::Udp)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trace::wire::Layer;
 
     /// A port of `ip` that refuses datagrams for as long as the socket lives: it is connected to somebody else.
     fn refusing_port(ip: IpAddr) -> UdpSocket {
@@ -240,7 +296,7 @@ mod tests {
                 use super::*;
 
                 fn bound(ip: IpAddr) -> (UdpSocket, SocketAddr) {
-                    let socket = bind_udp((ip, 0).into()).unwrap();
+                    let socket = bind_udp((ip, 0).into(), &mut unheard()).unwrap();
                     socket.set_read_timeout(Some(PATIENCE)).unwrap();
                     let addr = socket.local_addr().unwrap();
                     (socket, addr)
@@ -371,7 +427,7 @@ mod tests {
                 fn pings_in_flight_are_all_answered() {
                     for ip in LOOPBACKS {
                         let (server, addr) = bound(ip);
-                        let pinger = PingSocket::open(addr).unwrap();
+                        let pinger = PingSocket::open(addr, &mut unheard()).unwrap();
                         assert!(pinger.local_addr().unwrap().ip().is_loopback());
                         let before = Instant::now();
                         for text in ["ping 0", "ping 1", "ping 2"] {
@@ -397,11 +453,21 @@ mod tests {
                 }
 
                 #[test]
+                fn its_calls_have_names() {
+                    let payload = || unheard().payload(b"", 0, Layer::Socket, &[]);
+                    let sending = PingSocket::sending(payload());
+                    let receiving = PingSocket::receiving(payload());
+                    assert!(sending.is_sending() && !receiving.is_sending());
+                    let names = (sending.name(), receiving.name());
+                    assert!([("send", "recv"), ("sendto", "recvfrom")].contains(&names));
+                }
+
+                #[test]
                 fn a_closed_port_refuses_and_a_later_ping_still_leaves() {
                     for ip in LOOPBACKS {
                         let closed = refusing_port(ip);
                         let addr = closed.local_addr().unwrap();
-                        let pinger = PingSocket::open(addr).unwrap();
+                        let pinger = PingSocket::open(addr, &mut unheard()).unwrap();
                         let mut buffer = [0; 64];
                         pinger.send(b"nobody there").unwrap();
                         // The error of the first is pending when the second is sent.
@@ -426,7 +492,7 @@ mod tests {
                 #[test]
                 fn the_wait_ends_with_nothing_or_with_a_datagram() {
                     let (server, addr) = bound(LOOPBACKS[0]);
-                    let pinger = PingSocket::open(addr).unwrap();
+                    let pinger = PingSocket::open(addr, &mut unheard()).unwrap();
                     let mut buffer = [0; 4];
                     for timeout in [
                         Duration::ZERO,
@@ -455,8 +521,8 @@ mod tests {
     #[test]
     fn a_taken_address_is_an_error_that_stays() {
         for ip in LOOPBACKS {
-            let first = bind_udp((ip, 0).into()).unwrap();
-            let error = bind_udp(first.local_addr().unwrap()).unwrap_err();
+            let first = bind_udp((ip, 0).into(), &mut unheard()).unwrap();
+            let error = bind_udp(first.local_addr().unwrap(), &mut unheard()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::AddrInUse);
             assert!(!is_transient(&error));
         }
@@ -464,7 +530,7 @@ mod tests {
 
     #[test]
     fn ipv6_leaves_ipv4_alone() {
-        let v6 = bind_udp((Ipv6Addr::LOCALHOST, 0).into()).unwrap();
+        let v6 = bind_udp((Ipv6Addr::LOCALHOST, 0).into(), &mut unheard()).unwrap();
         assert!(socket2::SockRef::from(&v6).only_v6().unwrap());
     }
 

@@ -4,6 +4,7 @@
 //! a wake-up on another processor, which takes longer than a loopback round trip. It never draws. Counters are kept here, beside the data path,
 //! and are exact whatever the tap leaves out.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -12,17 +13,22 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::lock::lock;
-use super::os::{PingSocket, Received};
+use super::os::{self, PingSocket, Received};
 use crate::proto::ping::{Mode, PingEvent, Plan, Session};
 use crate::proto::stats::PingStats;
 use crate::trace::clock::Clock;
 use crate::trace::event::{Event, PingerEvent, TargetId};
+use crate::trace::recorder::{SocketLog, Way};
+use crate::trace::start_error::Transport;
 use crate::trace::tap::Tap;
+use crate::trace::wire::{End, Lab, Layer, SocketEvent};
 
 /// The thread looks for orders at least this often.
 const LOOK: Duration = Duration::from_millis(100);
 /// Pings that follow each other at once are reported together this often.
 const REPORT_EVERY: Duration = Duration::from_millis(10);
+/// Calls that wait to be reported together; more are told at once.
+const CALLS: usize = 1_024;
 /// More than UDP over IPv4 can carry.
 const LARGEST_DATAGRAM: usize = 65_535;
 
@@ -63,7 +69,10 @@ enum Order {
 impl Pinger {
     /// Opens a socket and starts to ping. An error is that of opening the socket.
     pub fn start(config: PingerConfig, clock: Clock, tap: Tap) -> std::io::Result<Self> {
-        let socket = PingSocket::open(config.target)?;
+        let mut log = tap
+            .recorder()
+            .socket(Lab::Ping, End::Client, Transport::Udp);
+        let socket = PingSocket::open(config.target, &mut log)?;
         let started = PingerEvent::Started {
             local: socket.local_addr()?,
             target: config.target,
@@ -83,6 +92,8 @@ impl Pinger {
             clock,
             tap,
             socket,
+            log,
+            calls: Vec::new(),
             shared: shared.clone(),
             session,
             orders,
@@ -149,6 +160,9 @@ struct Driver {
     clock: Clock,
     tap: Tap,
     socket: PingSocket,
+    log: SocketLog,
+    /// Told with the events: whoever watches must not be woken between a ping and its reply.
+    calls: Vec<SocketEvent>,
     shared: Arc<Shared>,
     session: Session,
     orders: Receiver<Order>,
@@ -178,6 +192,7 @@ impl Driver {
             match self.receive(&mut buffer, wait) {
                 Ok(came) => reply_expected &= came == Came::Stamp,
                 Err(error) => {
+                    self.note(Way::In, &[], Instant::now(), None, Some(&error));
                     let event = PingerEvent::Failed {
                         error: error.to_string(),
                     };
@@ -190,6 +205,7 @@ impl Driver {
             }
         }
         self.report();
+        os::close(self.socket, &self.log);
     }
 
     /// How long there is nothing to do but to listen. A record that is only to be settled waits for the next look.
@@ -217,8 +233,11 @@ impl Driver {
         let Some((seq, datagram)) = self.session.poll_transmit(self.now()) else {
             return false;
         };
-        let at = self.now();
+        let sent_at = Instant::now();
+        let at = self.clock.at(sent_at);
         let sent = self.socket.send(&datagram);
+        let target = Some(self.config.target);
+        self.note(Way::Out, &datagram, sent_at, target, sent.as_ref().err());
         let went_out = sent.is_ok();
         match sent {
             Ok(()) => self.session.handle_sent(seq, datagram, at),
@@ -237,6 +256,7 @@ impl Driver {
                 at,
                 kernel_at,
             } => {
+                self.note(Way::In, &buffer[..len], at, Some(from), None);
                 let is_target = same_endpoint(from, self.config.target);
                 self.session.handle_datagram(
                     &buffer[..len],
@@ -251,13 +271,46 @@ impl Driver {
                 return Ok(Came::Stamp);
             }
             Received::Refused { datagram } => {
-                self.session.handle_refused(datagram.as_deref(), self.now())
+                let at = Instant::now();
+                let refused = io::ErrorKind::ConnectionRefused.into();
+                let target = Some(self.config.target);
+                self.note(Way::In, &[], at, target, Some(&refused));
+                self.session
+                    .handle_refused(datagram.as_deref(), self.clock.at(at));
             }
         }
         Ok(Came::AnythingElse)
     }
 
+    /// Keeps a call until the next report.
+    fn note(
+        &mut self,
+        way: Way,
+        bytes: &[u8],
+        at: Instant,
+        other: Option<SocketAddr>,
+        error: Option<&io::Error>,
+    ) {
+        if !self.log.is_wanted() {
+            return;
+        }
+        let length = bytes.len() as u64;
+        let payload = self.log.payload(bytes, length, Layer::Socket, &[]);
+        let call = match way {
+            Way::Out => PingSocket::sending(payload),
+            Way::In => PingSocket::receiving(payload),
+        };
+        let error = error.map(|error| error.to_string().into());
+        self.calls.push(self.log.event(call, at, other, error));
+        if self.calls.len() >= CALLS {
+            self.log.tell(self.calls.drain(..));
+        }
+    }
+
     fn report(&mut self) {
+        if !self.calls.is_empty() {
+            self.log.tell(self.calls.drain(..));
+        }
         let target = self.config.id;
         let mut stats = self.shared.stats();
         let session = &mut self.session;

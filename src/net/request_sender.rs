@@ -7,20 +7,25 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 
 use super::resolve::{self, Family};
 use crate::proto::http::reply::{Asked, Reader, Stage};
 use crate::proto::http::script::{Pace, awaited};
+use crate::proto::http::secret::{self, Scanner, Side};
 use crate::settings::Target;
 use crate::trace::clock::Clock;
 use crate::trace::event::Event;
+use crate::trace::recorder::{Closing, Recorder, Way};
+use crate::trace::start_error::Transport;
 use crate::trace::tap::Tap;
 use crate::trace::web::{SenderEnd, SenderEvent, SenderId};
+use crate::trace::wire::{Call, End, Lab, Layer};
 
 /// Bytes of the answers that a [`RequestSender`] reports; more are counted only.
 pub const KEPT: u64 = 256 * 1024;
@@ -53,7 +58,8 @@ impl RequestSender {
         let thread = std::thread::Builder::new()
             .name("sender".to_owned())
             .spawn(move || {
-                converse(&plan, KEPT, clock, stopped, |event| {
+                let recorder = tap.recorder();
+                converse(&plan, KEPT, clock, recorder, stopped, |event, _| {
                     tap.push(Event::Sender { id, event });
                 });
             })?;
@@ -86,16 +92,24 @@ impl Drop for RequestSender {
 
 /// Carries out a plan on this thread and reports all of it, of the answers the first `keep` bytes. It ends when the answers to all requests in the
 /// plan are complete, when the server closes, when patience ends, or as soon as the other half of `stop` is used or dropped.
+///
+/// In the events secrets are masked, unless the recorder shows them. Beside an event that tells of bytes, `report` gets them as they were: for the
+/// eyes of the user who asked for them, and for nothing that is kept.
 pub fn converse(
     plan: &Plan,
     keep: u64,
     clock: Clock,
+    recorder: &Recorder,
     stop: oneshot::Receiver<()>,
-    report: impl FnMut(SenderEvent),
+    report: impl FnMut(SenderEvent, &[u8]),
 ) {
     let mut conversation = Conversation {
         plan,
         clock,
+        recorder,
+        log: None,
+        asks: Scanner::new(Side::Request),
+        answers: Scanner::new(Side::Response),
         report,
         keep,
         not_kept: 0,
@@ -118,31 +132,45 @@ pub fn converse(
         }
         Err(error) => SenderEnd::Failed(error.to_string()),
     };
+    // Its socket is closed by now.
+    drop(conversation.log.take());
     let (at, not_kept) = (conversation.now(), conversation.not_kept);
-    (conversation.report)(SenderEvent::Ended { at, how, not_kept });
+    (conversation.report)(SenderEvent::Ended { at, how, not_kept }, &[]);
 }
 
 struct Conversation<'a, R> {
     plan: &'a Plan,
     clock: Clock,
+    recorder: &'a Recorder,
+    /// Of the socket that is open.
+    log: Option<Closing>,
+    /// Look for secrets in what goes out and in what comes.
+    asks: Scanner,
+    answers: Scanner,
     report: R,
     /// Bytes that may still be reported.
     keep: u64,
     not_kept: u64,
 }
 
-impl<R: FnMut(SenderEvent)> Conversation<'_, R> {
+impl<R: FnMut(SenderEvent, &[u8])> Conversation<'_, R> {
     fn now(&self) -> Duration {
         self.clock.at(Instant::now())
     }
 
     async fn run(&mut self) -> SenderEnd {
         let opening = tokio::time::timeout(self.plan.patience, self.connect()).await;
-        let opened = opening.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        let opened = opening.unwrap_or_else(|_| {
+            let error = io::ErrorKind::TimedOut.into();
+            if let Some(Closing(log)) = &self.log {
+                log.call(Call::Connect, Instant::now(), &Err::<(), _>(error));
+            }
+            Err(io::ErrorKind::TimedOut.into())
+        });
         match opened {
             Ok((stream, local, target)) => {
                 let at = self.now();
-                (self.report)(SenderEvent::Connected { at, local, target });
+                (self.report)(SenderEvent::Connected { at, local, target }, &[]);
                 self.talk(&stream).await
             }
             Err(error) => SenderEnd::CannotConnect(error.to_string()),
@@ -150,13 +178,13 @@ impl<R: FnMut(SenderEvent)> Conversation<'_, R> {
     }
 
     /// Tries the addresses of the target until one answers.
-    async fn connect(&self) -> io::Result<(TcpStream, SocketAddr, SocketAddr)> {
+    async fn connect(&mut self) -> io::Result<(TcpStream, SocketAddr, SocketAddr)> {
         let (target, family) = (self.plan.target.clone(), self.plan.family);
         let addresses =
             tokio::task::spawn_blocking(move || resolve::resolve_all(&target, family)).await??;
         let mut last = io::ErrorKind::NotFound.into();
         for address in addresses {
-            match TcpStream::connect(address).await {
+            match self.connect_to(address).await {
                 Ok(stream) => {
                     // Each piece is to leave when its time has come.
                     stream.set_nodelay(true)?;
@@ -165,8 +193,46 @@ impl<R: FnMut(SenderEvent)> Conversation<'_, R> {
                 }
                 Err(error) => last = error,
             }
+            self.log = None;
         }
         Err(last)
+    }
+
+    async fn connect_to(&mut self, address: SocketAddr) -> io::Result<TcpStream> {
+        let mut log = self.recorder.socket(Lab::Web, End::Client, Transport::Tcp);
+        log.set_peer(Some(address));
+        let opened = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4(),
+            SocketAddr::V6(_) => TcpSocket::new_v6(),
+        };
+        log.call(Call::Socket, Instant::now(), &opened);
+        let socket = opened?;
+        let Closing(log) = self.log.insert(Closing(log));
+        let connected = socket.connect(address).await;
+        let at = Instant::now();
+        let local = connected.as_ref().ok().map(TcpStream::local_addr);
+        log.set_local(local.and_then(Result::ok));
+        log.call(Call::Connect, at, &connected);
+        connected
+    }
+
+    /// Tells the recorder a call that moved bytes, and gives them as events may show them.
+    fn moved(&self, way: Way, at: Instant, bytes: &[u8], secrets: &[Range<usize>]) -> Box<[u8]> {
+        if let Some(Closing(log)) = &self.log {
+            log.moved(way, Layer::Socket, at, bytes, secrets);
+        }
+        let mut shown: Box<[u8]> = bytes.into();
+        if !self.recorder.shows_secrets() {
+            secret::cover(&mut shown, secrets);
+        }
+        shown
+    }
+
+    /// Tells the recorder a call that failed.
+    fn failed(&self, way: Way, at: Instant, error: &io::Error) {
+        if let Some(Closing(log)) = &self.log {
+            log.failed(way, at, error);
+        }
     }
 
     async fn talk(&mut self, stream: &TcpStream) -> SenderEnd {
@@ -212,7 +278,9 @@ impl<R: FnMut(SenderEvent)> Conversation<'_, R> {
                 }
                 Ok(Happened::TimeUp) if matches!(step, Step::Pause(_)) => {}
                 Ok(Happened::TimeUp) => return SenderEnd::TimedOut,
-                Ok(Happened::Closed) if outgoing.way == Way::Reset => return SenderEnd::Reset,
+                Ok(Happened::Closed) if outgoing.course == Course::Reset => {
+                    return SenderEnd::Reset;
+                }
                 Ok(Happened::Closed) => return SenderEnd::ServerClosed,
                 Err(error) if is_reset(&error) => return SenderEnd::Reset,
                 Err(error) => return SenderEnd::Failed(error.to_string()),
@@ -221,40 +289,56 @@ impl<R: FnMut(SenderEvent)> Conversation<'_, R> {
     }
 
     fn read(&mut self, stream: &TcpStream, buffer: &mut [u8]) -> io::Result<Happened> {
-        let bytes = match stream.try_read(buffer) {
-            Ok(0) => return Ok(Happened::Closed),
-            Ok(bytes) => bytes,
+        let read = stream.try_read(buffer);
+        let at = Instant::now();
+        let length = match read {
+            Ok(length) => length,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 return Ok(Happened::Nothing);
             }
-            Err(error) => return Err(error),
+            Err(error) => {
+                self.failed(Way::In, at, &error);
+                return Err(error);
+            }
         };
-        let at = self.now();
-        let kept = bytes.min(usize::try_from(self.keep).unwrap_or(usize::MAX));
-        self.keep -= kept as u64;
-        self.not_kept += (bytes - kept) as u64;
-        if kept > 0 {
-            let bytes = buffer[..kept].into();
-            (self.report)(SenderEvent::Received { at, bytes });
+        let bytes = &buffer[..length];
+        let secrets = self.answers.scan(bytes);
+        let shown = self.moved(Way::In, at, bytes, &secrets);
+        if length == 0 {
+            return Ok(Happened::Closed);
         }
-        Ok(Happened::Received(bytes))
+        let kept = length.min(usize::try_from(self.keep).unwrap_or(usize::MAX));
+        self.keep -= kept as u64;
+        self.not_kept += (length - kept) as u64;
+        if kept > 0 {
+            let event = SenderEvent::Received {
+                at: self.clock.at(at),
+                bytes: shown[..kept].into(),
+            };
+            (self.report)(event, &bytes[..kept]);
+        }
+        Ok(Happened::Received(length))
     }
 
     fn write(&mut self, stream: &TcpStream, outgoing: &mut Outgoing) -> Happened {
+        let before = Instant::now();
         match stream.try_write(outgoing.due()) {
-            Ok(bytes) => {
+            Ok(length) => {
                 let at = self.now();
-                let bytes = outgoing.take(bytes).into();
-                (self.report)(SenderEvent::Sent { at, bytes });
+                let sent = outgoing.take(length);
+                let secrets = self.asks.scan(sent);
+                let bytes = self.moved(Way::Out, before, sent, &secrets);
+                (self.report)(SenderEvent::Sent { at, bytes }, sent);
                 Happened::Sent
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Happened::Nothing,
             // A server that has closed may have answered before: what it said is still to be read.
             Err(error) => {
-                outgoing.way = if is_reset(&error) {
-                    Way::Reset
+                self.failed(Way::Out, before, &error);
+                outgoing.course = if is_reset(&error) {
+                    Course::Reset
                 } else {
-                    Way::Closed
+                    Course::Closed
                 };
                 Happened::Nothing
             }
@@ -285,7 +369,7 @@ enum Step {
 
 /// Whether the server still takes something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum Course {
     Open,
     Closed,
     Reset,
@@ -299,7 +383,7 @@ struct Outgoing<'a> {
     piece: usize,
     /// When the next piece is due.
     next: Instant,
-    way: Way,
+    course: Course,
 }
 
 impl<'a> Outgoing<'a> {
@@ -309,12 +393,12 @@ impl<'a> Outgoing<'a> {
             pace: plan.pace,
             piece: 0,
             next: Instant::now(),
-            way: Way::Open,
+            course: Course::Open,
         }
     }
 
     fn step(&mut self, now: Instant) -> Step {
-        if self.way != Way::Open {
+        if self.course != Course::Open {
             return Step::Listen;
         }
         if self.piece == 0 {

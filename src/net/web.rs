@@ -31,17 +31,20 @@ use self::live::Table;
 use super::files::{Files, Policy, Root};
 use super::lock::lock;
 use super::os;
+use crate::proto::http::secret::{self, Side};
 use crate::proto::http::service::{Limits, Mode, Service};
 use crate::settings;
 use crate::trace::clock::Clock;
 use crate::trace::event::Event;
+use crate::trace::recorder::{Closing, SocketLog};
 use crate::trace::start_error::{Reason, StartError, Transport};
 use crate::trace::tap::Tap;
 use crate::trace::web::{ConnectionState, Phase, WebEvent, WebFigures};
+use crate::trace::wire::{Call, End, Lab};
 use crate::words::Words;
 
 /// Connections that the kernel completes before the server has taken them out; what does not fit is tried again by the client's system.
-const BACKLOG: i32 = 1_024;
+const BACKLOG: u32 = 1_024;
 /// How long accepting rests when the system has no descriptor left.
 const NO_DESCRIPTORS: Duration = Duration::from_millis(50);
 /// More connections than this above the limit are closed without a word: telling each costs room too.
@@ -134,6 +137,20 @@ impl Server {
         self.clock.at(Instant::now())
     }
 
+    /// The first bytes of a request, as an event keeps them.
+    fn kept_request(&self, bytes: &[u8]) -> Box<[u8]> {
+        let kept = &bytes[..bytes.len().min(self.keep.request)];
+        self.shown(Side::Request, kept.into())
+    }
+
+    /// The first bytes of a message, as others may see them.
+    fn shown(&self, side: Side, mut bytes: Box<[u8]>) -> Box<[u8]> {
+        if !self.tap.recorder().shows_secrets() {
+            secret::mask(side, &mut bytes);
+        }
+        bytes
+    }
+
     fn service(&self) -> Arc<Service> {
         lock(&self.service).clone()
     }
@@ -192,7 +209,8 @@ impl WebServer {
                 },
                 Root::Embedded => failed(error),
             })?;
-        let listener = os::bind_tcp(config.listen, BACKLOG).map_err(failed)?;
+        let mut log = tap.recorder().socket(Lab::Web, End::Server, Transport::Tcp);
+        let listener = os::listen_tcp(config.listen, BACKLOG, &mut log).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let server = Arc::new(Server {
             clock,
@@ -202,7 +220,7 @@ impl WebServer {
             line: Line::new(config.service.mode),
             service: Mutex::new(Arc::new(config.service.clone())),
             changes: AtomicU64::new(0),
-            table: Table::default(),
+            table: Table::new(tap.recorder().secrets()),
             answerer: Mutex::new(Answerer::new(files, config.trace, config.words)),
             desks: Mutex::default(),
             stopping: AtomicBool::new(false),
@@ -224,7 +242,7 @@ impl WebServer {
             .spawn({
                 let server = server.clone();
                 move || {
-                    if let Err(error) = runtime.block_on(run(server, listener)) {
+                    if let Err(error) = runtime.block_on(run(server, listener, log)) {
                         tap.push(Event::Web(WebEvent::Failed {
                             error: error.to_string(),
                         }));
@@ -309,7 +327,12 @@ impl Drop for WebServer {
     }
 }
 
-async fn run(server: Arc<Server>, listener: std::net::TcpListener) -> io::Result<()> {
+async fn run(
+    server: Arc<Server>,
+    listener: std::net::TcpListener,
+    log: SocketLog,
+) -> io::Result<()> {
+    let log = Closing(log);
     let listener = TcpListener::from_std(listener)?;
     loop {
         let accepted = tokio::select! {
@@ -318,19 +341,21 @@ async fn run(server: Arc<Server>, listener: std::net::TcpListener) -> io::Result
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, client)) => admit(&server, stream, client),
+            Ok((stream, client)) => admit(&server, stream, client, &log.0),
             Err(error) if os::is_out_of_descriptors(&error) => {
+                tell_failed_accept(&log.0, error);
                 server
                     .table
                     .count(|figures| figures.counts.accept_failures += 1);
                 tokio::time::sleep(NO_DESCRIPTORS).await;
             }
             // A client that reset its connection before it was accepted is no failure of the socket.
-            Err(error) if os::is_transient(&error) => {}
+            Err(error) if os::is_transient(&error) => tell_failed_accept(&log.0, error),
             Err(error) => return Err(error),
         }
     }
     drop(listener);
+    drop(log);
     finish(&server).await;
     Ok(())
 }
@@ -354,14 +379,42 @@ async fn finish(server: &Server) {
     }
 }
 
+/// Tells of a connection that could not be taken out of the queue, and so has no socket of its own.
+fn tell_failed_accept(listener: &SocketLog, error: io::Error) {
+    let accept = Call::Accept {
+        listener: listener.id(),
+    };
+    listener.call(accept, Instant::now(), &io::Result::<()>::Err(error));
+}
+
+/// The log of a connection that has just been accepted.
+fn accepted(
+    listener: &SocketLog,
+    stream: &TcpStream,
+    client: SocketAddr,
+    at: Instant,
+) -> SocketLog {
+    let mut log = listener.accepted(client);
+    if log.is_wanted() {
+        // A listener at all addresses does not know at which one the client knocked.
+        log.set_local(stream.local_addr().ok());
+        let listener = listener.id();
+        log.tell([log.event(Call::Accept { listener }, at, Some(client), None)]);
+    }
+    log
+}
+
 /// Takes a connection in, or refuses it when there are too many.
-fn admit(server: &Arc<Server>, stream: TcpStream, client: SocketAddr) {
-    let at = server.now();
+fn admit(server: &Arc<Server>, stream: TcpStream, client: SocketAddr, listener: &SocketLog) {
+    let moment = Instant::now();
+    let at = server.clock.at(moment);
+    let log = accepted(listener, &stream, client, moment);
     // Without it, small responses would wait for the client's acknowledgement (RFC 1122 §4.2.3.4). A failure costs speed, nothing else.
     let _ = stream.set_nodelay(true);
     let open = server.table.len();
     if open >= server.limits.connections + REFUSALS {
         server.table.count(|figures| figures.counts.refused += 1);
+        os::close(stream, &log);
         return;
     }
     let is_full = open >= server.limits.connections;
@@ -373,7 +426,7 @@ fn admit(server: &Arc<Server>, stream: TcpStream, client: SocketAddr) {
             at,
         })
     });
-    let connection = Connection::new(server.clone(), stream, live.clone());
+    let connection = Connection::new(server.clone(), stream, live.clone(), log);
     let task = if is_full {
         tokio::spawn(connection.refuse())
     } else {

@@ -128,8 +128,19 @@ impl Recorder {
 
     /// Whether passwords and the like are kept as they are.
     pub fn shows_secrets(&self) -> bool {
-        let secrets = self.shared.as_ref().map(|shared| shared.secrets);
-        secrets == Some(Secrets::Shown)
+        self.secrets() == Secrets::Shown
+    }
+
+    /// What becomes of them.
+    pub fn secrets(&self) -> Secrets {
+        let shared = self.shared.as_ref();
+        shared.map_or(Secrets::Masked, |shared| shared.secrets)
+    }
+
+    /// Whether a file takes calls: what could be sent without a look at its bytes is sent through memory meanwhile.
+    pub fn is_filing(&self) -> bool {
+        let shared = self.shared.as_ref();
+        shared.is_some_and(|shared| shared.has_file.load(Ordering::Relaxed))
     }
 
     /// Where events go besides the tap, if anywhere.
@@ -172,9 +183,35 @@ pub struct SocketLog {
 }
 
 impl SocketLog {
+    /// A log for a connection that this socket, which listens, has just accepted. It is at the same address, as long as nothing better is known.
+    pub fn accepted(&self, peer: SocketAddr) -> Self {
+        let Self { lab, end, .. } = *self;
+        Self {
+            local: self.local,
+            peer: Some(peer),
+            ..self.recorder.socket(lab, end, self.transport)
+        }
+    }
+
     /// Which socket it is; 0 when the recorder is off.
     pub fn id(&self) -> SocketId {
         self.id
+    }
+
+    /// Whether somebody may want calls at some time: a time that nobody will ever be told need not be taken.
+    pub fn is_on(&self) -> bool {
+        self.recorder.shared.is_some()
+    }
+
+    /// The recorder that it tells.
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    /// How many bytes of a call are kept at present.
+    pub fn snaplen(&self) -> usize {
+        let shared = self.recorder.shared.as_ref();
+        shared.map_or(0, |shared| shared.snaplen.load(Ordering::Relaxed))
     }
 
     /// The socket has this address now.
@@ -241,12 +278,7 @@ impl SocketLog {
         layer: Layer,
         secrets: &[Range<usize>],
     ) -> Payload {
-        let snaplen = self
-            .recorder
-            .shared
-            .as_ref()
-            .map_or(0, |shared| shared.snaplen.load(Ordering::Relaxed));
-        let kept = &bytes[..bytes.len().min(snaplen)];
+        let kept = &bytes[..bytes.len().min(self.snaplen())];
         let is_masked = !secrets.is_empty() && !self.recorder.shows_secrets();
         let bytes = if is_masked {
             let mut kept = kept.to_vec();
@@ -263,6 +295,18 @@ impl SocketLog {
             length,
             masked: is_masked,
             layer,
+        }
+    }
+
+    /// A call that was to move bytes on a connected socket, and failed.
+    pub fn failed(&self, way: Way, at: Instant, error: &std::io::Error) {
+        if self.is_wanted() {
+            let nothing = self.payload(&[], 0, Layer::Socket, &[]);
+            let call = match way {
+                Way::Out => Call::Send(nothing),
+                Way::In => Call::Recv(nothing),
+            };
+            self.tell([self.event(call, at, self.peer, Some(error.to_string().into()))]);
         }
     }
 
@@ -303,6 +347,15 @@ impl SocketLog {
                 screen.push_all(events);
             }
         }
+    }
+}
+
+/// Tells that a socket is closed, when that is so: it stands behind the socket in whatever owns both, and is dropped after it.
+pub struct Closing(pub SocketLog);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.call(Call::Close, Instant::now(), &Ok(()));
     }
 }
 

@@ -6,8 +6,10 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{Received, bind_udp, is_transient, pinger_address};
+use super::{Received, bind_udp, close, is_transient, pinger_address};
+use crate::trace::recorder::SocketLog;
 use crate::trace::start_error::{Holder, Transport};
+use crate::trace::wire::{Call, Payload};
 
 /// No UDP payload is longer (RFC 768: the length field has 16 bits), so no system call cuts one off. That matters
 /// on Windows, which reports a cut as an error without a sender.
@@ -30,6 +32,8 @@ struct Slot {
     len: usize,
     from: SocketAddr,
     answered: bool,
+    /// Why the answer was not sent.
+    failure: Option<io::Error>,
 }
 
 impl Batch {
@@ -56,6 +60,7 @@ impl Batch {
             len,
             from,
             answered: false,
+            failure: None,
         });
         Ok(1)
     }
@@ -102,6 +107,11 @@ impl Batch {
         self.received(slot).answered
     }
 
+    /// Why the answer in `slot` was not sent by the last flush.
+    pub fn failure(&self, slot: usize) -> Option<&io::Error> {
+        self.received(slot).failure.as_ref()
+    }
+
     /// Sends the marked answer, and returns how many the system would not take.
     pub fn flush(&mut self, socket: &UdpSocket) -> usize {
         if !std::mem::take(&mut self.pending) {
@@ -109,7 +119,12 @@ impl Batch {
         }
         let sent = send(|| socket.send_to(self.bytes(0), self.from(0)));
         self.mark(sent.is_ok());
-        usize::from(sent.is_err())
+        let failure = sent.err();
+        let failed = usize::from(failure.is_some());
+        if let Some(slot) = &mut self.received {
+            slot.failure = failure;
+        }
+        failed
     }
 
     fn mark(&mut self, answered: bool) {
@@ -144,18 +159,36 @@ pub struct PingSocket {
 }
 
 impl PingSocket {
-    /// A socket on a free port that sends to `target`; on loopback only where the target is.
+    /// A socket on a free port that sends to `target`; on loopback only where the target is. What it takes to open it is told to `log`.
     ///
     /// # Errors
     /// Those of opening, binding and connecting a socket.
-    pub fn open(target: SocketAddr) -> io::Result<Self> {
-        let socket = bind_udp(pinger_address(target))?;
-        socket.connect(target)?;
+    pub fn open(target: SocketAddr, log: &mut SocketLog) -> io::Result<Self> {
+        let socket = bind_udp(pinger_address(target), log)?;
+        log.set_peer(Some(target));
+        let connected = socket.connect(target);
+        let at = Instant::now();
+        log.set_local(socket.local_addr().ok());
+        log.call(Call::Connect, at, &connected);
+        if let Err(error) = connected {
+            close(socket, log);
+            return Err(error);
+        }
         Ok(Self {
             socket,
             target,
             refusals: AtomicUsize::new(0),
         })
+    }
+
+    /// The call that [`send`](Self::send) makes.
+    pub fn sending(payload: Payload) -> Call {
+        Call::Send(payload)
+    }
+
+    /// The call that [`receive`](Self::receive) makes.
+    pub fn receiving(payload: Payload) -> Call {
+        Call::Recv(payload)
     }
 
     /// The address that the target sees, as far as this machine knows.
@@ -263,11 +296,12 @@ pub fn resident_memory() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::os::unheard;
 
     // Sending and receiving are tested with the contract, in the module above.
     #[test]
     fn there_are_no_counters() {
-        let socket = bind_udp("127.0.0.1:0".parse().unwrap()).unwrap();
+        let socket = bind_udp("127.0.0.1:0".parse().unwrap(), &mut unheard()).unwrap();
         let addr = socket.local_addr().unwrap();
         assert_eq!(KernelDrops::of(&socket).read(), None);
         assert_eq!(port_holder(addr, Transport::Udp), None);
@@ -276,7 +310,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_fails_is_counted() {
-        let socket = bind_udp("127.0.0.1:0".parse().unwrap()).unwrap();
+        let socket = bind_udp("127.0.0.1:0".parse().unwrap(), &mut unheard()).unwrap();
         let mut batch = Batch::new(1, 16);
         // A datagram may come from port 0; none can be sent there.
         let from = "127.0.0.1:0".parse().unwrap();
@@ -284,9 +318,10 @@ mod tests {
             len: 1,
             from,
             answered: false,
+            failure: None,
         });
         batch.answer(0);
         assert_eq!(batch.flush(&socket), 1);
-        assert!(!batch.is_answered(0));
+        assert!(!batch.is_answered(0) && batch.failure(0).is_some());
     }
 }

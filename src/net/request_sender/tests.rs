@@ -104,7 +104,16 @@ fn gather(events: impl IntoIterator<Item = SenderEvent>) -> Seen {
 fn carry_out(plan: &Plan) -> Seen {
     let (_stop, stopped) = oneshot::channel();
     let mut events = Vec::new();
-    converse(plan, KEPT, clock(), stopped, |event| events.push(event));
+    converse(
+        plan,
+        KEPT,
+        clock(),
+        &Recorder::off(),
+        stopped,
+        |event, _| {
+            events.push(event);
+        },
+    );
     gather(events)
 }
 

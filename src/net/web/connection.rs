@@ -7,12 +7,13 @@ mod answering;
 mod report;
 
 use std::future::poll_fn;
+use std::io;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
@@ -27,7 +28,9 @@ use crate::proto::http::request::{Malformed, Progress};
 use crate::proto::http::rule::Rule;
 use crate::proto::http::service::{Mode, Service};
 use crate::trace::event::Event;
+use crate::trace::recorder::{Closing, SocketLog, Way};
 use crate::trace::web::{Cause, Closed, Ending, Phase, WebEvent};
+use crate::trace::wire::{Call, Layer};
 
 /// After the last response, what the client still sends is thrown away for so long and so much (RFC 9112 §9.6).
 const LINGER: Duration = Duration::from_secs(2);
@@ -37,6 +40,8 @@ const LINGER_BYTES: u64 = 1 << 20;
 pub struct Connection {
     server: Arc<Server>,
     stream: TcpStream,
+    /// After the stream: that is closed then.
+    log: Closing,
     live: Arc<Live>,
     turn: Option<Turn>,
     timer: Timer,
@@ -71,7 +76,7 @@ enum Received {
 }
 
 impl Connection {
-    pub fn new(server: Arc<Server>, stream: TcpStream, live: Arc<Live>) -> Self {
+    pub fn new(server: Arc<Server>, stream: TcpStream, live: Arc<Live>, log: SocketLog) -> Self {
         // First the count, so that a change meanwhile is seen again and none is missed.
         let changes = server.changes.load(Ordering::Acquire);
         Self {
@@ -79,6 +84,7 @@ impl Connection {
             done: live.opened,
             server,
             stream,
+            log: Closing(log),
             live,
             turn: None,
             timer: Timer::default(),
@@ -175,6 +181,9 @@ impl Connection {
             self.timer.poll(until, context).map(|()| None)
         })
         .await;
+        if let Some(received) = &received {
+            self.tell_received(received);
+        }
         match received {
             Some(Ok(0)) => Received::End,
             Some(Ok(bytes)) => {
@@ -184,6 +193,30 @@ impl Connection {
             Some(Err(_)) => Received::Reset,
             None => Received::TooLate,
         }
+    }
+
+    /// Tells a call that the system has just answered.
+    fn tell_received(&mut self, received: &io::Result<usize>) {
+        let log = &self.log.0;
+        if !log.is_on() {
+            return;
+        }
+        let at = Instant::now();
+        let length = match received {
+            Ok(length) => *length,
+            Err(error) => return log.failed(Way::In, at, error),
+        };
+        let desk = self.desk.as_mut().filter(|_| length > 0);
+        let payload = match (desk, log.is_wanted()) {
+            (Some(desk), true) => {
+                let (bytes, secrets) = desk.read_last(length);
+                log.payload(bytes, length as u64, Layer::Socket, &secrets)
+            }
+            (None, true) => log.payload(&[], 0, Layer::Socket, &[]),
+            (Some(desk), false) => return desk.secrets.miss(),
+            (None, false) => return,
+        };
+        log.tell([log.event(Call::Recv(payload), at, Some(self.live.client), None)]);
     }
 
     /// Reads until a request is there, and answers it and those that came with it.
@@ -333,6 +366,7 @@ impl Connection {
             return;
         }
         let shut = self.stream.shutdown().await;
+        self.log.0.call(Call::Shutdown, Instant::now(), &shut);
         self.turn = None;
         self.live.enter(Phase::Closing, self.server.now());
         if shut.is_err() {

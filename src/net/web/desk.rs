@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::proto::http::request::{self, Malformed, Parser, Progress};
 use crate::proto::http::rule::Rule;
+use crate::proto::http::secret::{Scanner, Side};
 use crate::proto::http::service::Limits;
 use crate::proto::http::status::Status;
 use crate::trace::web::Parts;
@@ -23,6 +24,8 @@ pub struct Desk {
     /// What lies in `input` and was not used up yet.
     filled: Range<usize>,
     parser: Parser,
+    /// Looks for secrets in what is received, for those who are told of it.
+    pub secrets: Scanner,
     /// Responses that are not handed to the system yet.
     pub output: Vec<u8>,
     /// The exchanges whose responses lie in `output`, in order.
@@ -75,6 +78,7 @@ impl Desk {
                 head: limits.head,
                 fields: limits.fields,
             }),
+            secrets: Scanner::new(Side::Request),
             output: Vec::new(),
             drafts: Vec::new(),
         }
@@ -84,6 +88,7 @@ impl Desk {
     pub fn clear(&mut self) {
         self.filled = 0..0;
         self.parser.reset();
+        self.secrets.restart();
         self.output.clear();
         self.drafts.clear();
         if self.input.len() > LARGEST {
@@ -158,6 +163,13 @@ impl Desk {
     /// So many bytes were read into the room.
     pub fn filled(&mut self, bytes: usize) {
         self.filled.end += bytes;
+    }
+
+    /// The last bytes that were read, so many of them, and which of them are secret.
+    pub fn read_last(&mut self, length: usize) -> (&[u8], Vec<Range<usize>>) {
+        let bytes = &self.input[self.filled.end - length..self.filled.end];
+        let secrets = self.secrets.scan(bytes);
+        (bytes, secrets)
     }
 
     /// So many bytes of what was received are used up.

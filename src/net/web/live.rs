@@ -11,7 +11,9 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 
 use crate::net::lock::lock;
+use crate::proto::http::secret::{self, Side};
 use crate::proto::http::status::Status;
+use crate::trace::recorder::Secrets;
 use crate::trace::web::{ConnectionId, ConnectionState, Message, Parts, Phase, WebFigures};
 
 /// Bytes of a head that has not come to its end yet, or of one that is being answered, that are shown.
@@ -22,6 +24,7 @@ pub struct Live {
     pub id: ConnectionId,
     pub client: SocketAddr,
     pub opened: Duration,
+    secrets: Secrets,
     state: Mutex<State>,
     abort: OnceLock<AbortHandle>,
 }
@@ -125,9 +128,13 @@ impl Live {
         let _ = self.abort.set(task);
     }
 
-    /// All of it as it is now.
+    /// All of it as it is now, secrets masked.
     pub fn snapshot(&self) -> ConnectionState {
         let state = lock(&self.state);
+        let mut request: Box<[u8]> = state.request.as_slice().into();
+        if self.secrets == Secrets::Masked {
+            secret::mask(Side::Request, &mut request);
+        }
         ConnectionState {
             connection: self.id,
             client: self.client,
@@ -136,7 +143,7 @@ impl Live {
             since: state.since,
             requests: state.requests,
             request: Message {
-                bytes: state.request.as_slice().into(),
+                bytes: request,
                 length: state.request_length,
             },
             parts: state.parts.clone(),
@@ -164,11 +171,20 @@ pub struct Answered<'a> {
 /// All open connections, and the counters.
 #[derive(Default)]
 pub struct Table {
+    secrets: Secrets,
     open: Mutex<BTreeMap<ConnectionId, Arc<Live>>>,
     figures: Mutex<WebFigures>,
 }
 
 impl Table {
+    /// An empty one that shows requests with or without their secrets.
+    pub fn new(secrets: Secrets) -> Self {
+        Self {
+            secrets,
+            ..Self::default()
+        }
+    }
+
     /// A connection was accepted.
     pub fn open(&self, client: SocketAddr, now: Duration) -> Arc<Live> {
         let id = {
@@ -181,6 +197,7 @@ impl Table {
             id,
             client,
             opened: now,
+            secrets: self.secrets,
             state: Mutex::new(State {
                 phase: Phase::Silent,
                 since: now,
@@ -266,6 +283,25 @@ mod tests {
         assert_eq!((ids, more), (vec![4, 3, 2], 1));
         let counts = table.figures().counts;
         assert_eq!((counts.connections, counts.open), (5, 4));
+    }
+
+    #[test]
+    fn a_state_shows_no_secret_unless_told_to() {
+        let request = b"GET / HTTP/1.1\r\nCookie: abc";
+        for (table, shown) in [
+            (Table::default(), &b"GET / HTTP/1.1\r\nCookie: ***"[..]),
+            (Table::new(Secrets::Shown), request),
+        ] {
+            let live = table.open(client(), Duration::ZERO);
+            live.reading(
+                Duration::ZERO,
+                1,
+                Duration::ZERO,
+                request,
+                request.len() as u64,
+            );
+            assert_eq!(&*live.snapshot().request.bytes, shown);
+        }
     }
 
     #[test]

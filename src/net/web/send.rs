@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{SockRef, Socket};
 use tokio::io::{AsyncWrite, Interest};
@@ -20,7 +20,10 @@ use super::live::{Answered, Live};
 use crate::net::files::{Content, Entity};
 use crate::net::os;
 use crate::net::timer::Timer;
+use crate::proto::http::secret::Scanner;
+use crate::trace::recorder::{FILE_SNAPLEN, SocketLog, Way};
 use crate::trace::web::Ending;
+use crate::trace::wire::{Call, Layer, Payload};
 
 /// Bytes of a file handed to the system at a time, so that one fast client does not keep the others waiting.
 const STEP: u64 = 256 << 10;
@@ -87,6 +90,9 @@ pub struct Progress {
 pub struct Sending<'a> {
     pub server: &'a Server,
     pub stream: &'a mut TcpStream,
+    pub log: &'a SocketLog,
+    /// What goes out, as far as the log was told of it.
+    pub secrets: Scanner,
     pub timer: &'a mut Timer,
     pub live: &'a Live,
     pub progress: &'a mut Progress,
@@ -175,7 +181,7 @@ impl Sending<'_> {
                 cut(first, most),
                 cut(second, most.saturating_sub(first.len())),
             );
-            let sent = self
+            let (at, sent) = self
                 .attempt(|stream, context| {
                     if !other.is_empty() {
                         let both = [IoSlice::new(one), IoSlice::new(other)];
@@ -189,6 +195,7 @@ impl Sending<'_> {
                     }
                 })
                 .await?;
+            self.tell(at, one, other, sent);
             let of_first = sent.min(first.len());
             first = &first[of_first..];
             second = &second[sent - of_first..];
@@ -202,14 +209,10 @@ impl Sending<'_> {
         while !range.is_empty() {
             let most = (self.allowance().await as u64).min(STEP);
             let count = (range.end - range.start).min(most) as usize;
-            let at = range.start;
-            let sent = self
-                .attempt(|stream, context| {
-                    poll_call(stream, context, |socket| {
-                        os::send_file(socket, file, at, count)
-                    })
-                })
-                .await?;
+            let sent = match self.log.recorder().is_filing() {
+                true => self.file_through_memory(file, range.start, count).await?,
+                false => self.file_by_itself(file, range.start, count).await?,
+            };
             if sent == 0 {
                 return Err(Ending::FileChanged);
             }
@@ -223,15 +226,95 @@ impl Sending<'_> {
         Ok(())
     }
 
-    /// One system call that sends something, as soon as the client takes something.
+    /// A part of a file, sent by the kernel where it can: nobody sees its bytes.
+    async fn file_by_itself(
+        &mut self,
+        file: &File,
+        offset: u64,
+        count: usize,
+    ) -> Result<usize, Ending> {
+        let (at, sent) = self
+            .attempt(|stream, context| {
+                poll_call(stream, context, |socket| {
+                    os::send_file(socket, file, offset, count)
+                })
+            })
+            .await?;
+        if sent > 0 && self.log.is_wanted() {
+            self.secrets.miss();
+            self.tell_payload(at, self.log.payload(&[], sent as u64, Layer::Socket, &[]));
+        }
+        Ok(sent)
+    }
+
+    /// The same where somebody wants the bytes. What the system does not take is read again.
+    async fn file_through_memory(
+        &mut self,
+        file: &File,
+        offset: u64,
+        count: usize,
+    ) -> Result<usize, Ending> {
+        let mut buffer = vec![0; count.min(FILE_SNAPLEN)];
+        let Ok(read) = os::read_at(file, &mut buffer, offset) else {
+            return Err(Ending::FileChanged);
+        };
+        if read == 0 {
+            return Ok(0);
+        }
+        let bytes = &buffer[..read];
+        let (at, sent) = self
+            .attempt(|stream, context| Pin::new(stream).poll_write(context, bytes))
+            .await?;
+        self.tell(at, bytes, &[], sent);
+        Ok(sent)
+    }
+
+    /// Tells a call that has sent so many of these bytes.
+    fn tell(&mut self, at: Option<Instant>, first: &[u8], second: &[u8], sent: usize) {
+        if !self.log.is_on() {
+            return;
+        }
+        if !self.log.is_wanted() {
+            return self.secrets.miss();
+        }
+        let kept = sent.min(self.log.snaplen());
+        let of_first = kept.min(first.len());
+        let bytes = match kept - of_first {
+            0 => Cow::Borrowed(&first[..of_first]),
+            of_second => Cow::Owned([&first[..of_first], &second[..of_second]].concat()),
+        };
+        let secrets = self.secrets.scan(&bytes);
+        if kept < sent {
+            self.secrets.miss();
+        }
+        let payload = self
+            .log
+            .payload(&bytes, sent as u64, Layer::Socket, &secrets);
+        self.tell_payload(at, payload);
+    }
+
+    fn tell_payload(&self, at: Option<Instant>, payload: Payload) {
+        let at = at.unwrap_or_else(Instant::now);
+        let client = Some(self.live.client);
+        self.log
+            .tell([self.log.event(Call::Send(payload), at, client, None)]);
+    }
+
+    /// One system call that sends something, as soon as the client takes something, and when it was begun, if anybody may want to know.
     async fn attempt(
         &mut self,
         mut call: impl FnMut(&mut TcpStream, &mut Context) -> Poll<io::Result<usize>>,
-    ) -> Result<usize, Ending> {
+    ) -> Result<(Option<Instant>, usize), Ending> {
         let mut until = None;
+        let mut at = None;
+        let log = self.log;
         let sent = poll_fn(|context| {
+            at = log.is_on().then(Instant::now);
             if let Poll::Ready(result) = call(self.stream, context) {
-                return Poll::Ready(result.map_err(|_| Ending::ClientGone));
+                return Poll::Ready(result.map_err(|error| {
+                    log.failed(Way::Out, at.unwrap_or_else(Instant::now), &error);
+                    Ending::ClientGone
+                }));
             }
             let until = *until.get_or_insert_with(|| {
                 let now = self.server.now();
@@ -249,7 +332,7 @@ impl Sending<'_> {
         self.progress.bytes += sent as u64;
         self.progress.last = Some(self.server.now());
         self.progress.first = self.progress.first.or(self.progress.last);
-        Ok(sent)
+        Ok((at, sent))
     }
 
     /// How many bytes may go now; waits until there are some.

@@ -57,6 +57,8 @@ struct Slot {
     from: SocketAddr,
     truncated: bool,
     answered: bool,
+    /// Why its answer was not sent.
+    failure: Option<io::Error>,
 }
 
 impl Batch {
@@ -111,6 +113,7 @@ impl Batch {
                     .unwrap_or(NOBODY),
                 truncated: message.flags.contains(MsgFlags::MSG_TRUNC),
                 answered: false,
+                failure: None,
             }
         }));
         let filled = self.received.len();
@@ -156,6 +159,11 @@ impl Batch {
         self.received[slot].answered
     }
 
+    /// Why the answer in `slot` was not sent by the last flush.
+    pub fn failure(&self, slot: usize) -> Option<&io::Error> {
+        self.received[slot].failure.as_ref()
+    }
+
     /// Sends every marked answer, in the order marked, and returns how many the kernel would not take: those are
     /// skipped, whatever the reason, and the others sent.
     pub fn flush(&mut self, socket: &UdpSocket) -> usize {
@@ -166,8 +174,10 @@ impl Batch {
                 // Never 0, since a call that sends nothing is an error; were it, this would not hang.
                 Ok(count) => next += count.max(1),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => {
-                    self.received[self.answers[next]].answered = false;
+                Err(error) => {
+                    let received = &mut self.received[self.answers[next]];
+                    received.answered = false;
+                    received.failure = Some(error);
                     failed += 1;
                     next += 1;
                 }
@@ -281,6 +291,8 @@ mod tests {
         assert_eq!(batch.flush(&server), 2);
         let answered = [0, 1, 2, 3].map(|slot| batch.is_answered(slot));
         assert_eq!(answered, [false, true, false, true]);
+        let failed = [0, 1, 2, 3].map(|slot| batch.failure(slot).is_some());
+        assert_eq!(failed, [true, false, true, false]);
         let mut reply = [0; 4];
         for expected in [b"b", b"d"] {
             let len = client.recv(&mut reply).unwrap();

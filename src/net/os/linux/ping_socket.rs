@@ -22,6 +22,8 @@ use nix::sys::time::TimeSpec;
 use super::inet_address;
 use crate::net::lock::lock;
 use crate::net::os::{Received, bind_udp, is_transient, pinger_address};
+use crate::trace::recorder::SocketLog;
+use crate::trace::wire::{Call, Payload};
 
 /// How often one datagram is offered to the kernel. A failing call takes a pending error of older datagrams away,
 /// so a second failure in a row is rare and a fourth is an error of this datagram.
@@ -61,13 +63,13 @@ struct Inbox {
 }
 
 impl PingSocket {
-    /// A socket on a free port that sends to `target`; on loopback only where the target is.
+    /// A socket on a free port that sends to `target`; on loopback only where the target is. What it takes to open it is told to `log`.
     ///
     /// # Errors
     /// Those of opening and binding a socket. A kernel that has no time stamps to give is not an error: no stamps
     /// come then.
-    pub fn open(target: SocketAddr) -> io::Result<Self> {
-        let socket = bind_udp(pinger_address(target))?;
+    pub fn open(target: SocketAddr, log: &mut SocketLog) -> io::Result<Self> {
+        let socket = bind_udp(pinger_address(target), log)?;
         match target {
             SocketAddr::V4(_) => setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?,
             SocketAddr::V6(_) => setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?,
@@ -91,6 +93,16 @@ impl PingSocket {
                 ),
             }),
         })
+    }
+
+    /// The call that [`send`](Self::send) makes.
+    pub fn sending(payload: Payload) -> Call {
+        Call::SendTo(payload)
+    }
+
+    /// The call that [`receive`](Self::receive) makes.
+    pub fn receiving(payload: Payload) -> Call {
+        Call::RecvFrom(payload)
     }
 
     /// The address that the target sees, as far as this machine knows.
@@ -301,6 +313,7 @@ fn since_epoch(time: TimeSpec) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::os::unheard;
 
     const PATIENCE: Duration = Duration::from_secs(10);
     const LOOPBACKS: [&str; 2] = ["127.0.0.1:0", "[::1]:0"];
@@ -343,7 +356,7 @@ mod tests {
     fn stamps_come_in_order_and_before_their_replies() {
         for (at, wait) in cases() {
             let server = bound(at);
-            let pinger = PingSocket::open(server.local_addr().unwrap()).unwrap();
+            let pinger = PingSocket::open(server.local_addr().unwrap(), &mut unheard()).unwrap();
             // The kernel starts stamping what it receives a moment after it is first asked to: wait for that.
             let mut buffer = [0; 64];
             let mut index = 0;
@@ -396,7 +409,7 @@ mod tests {
             // Bound, but connected to somebody else: it refuses the pinger for as long as it lives.
             let closed = bound(at);
             closed.connect(bound(at).local_addr().unwrap()).unwrap();
-            let pinger = PingSocket::open(closed.local_addr().unwrap()).unwrap();
+            let pinger = PingSocket::open(closed.local_addr().unwrap(), &mut unheard()).unwrap();
             let texts = [&b"ping 0"[..], b"ping 1", b"ping 2", b""];
             for text in texts {
                 pinger.send(text).unwrap();
@@ -422,7 +435,7 @@ mod tests {
     #[test]
     fn strangers_are_seen() {
         for at in LOOPBACKS {
-            let pinger = PingSocket::open(bound(at).local_addr().unwrap()).unwrap();
+            let pinger = PingSocket::open(bound(at).local_addr().unwrap(), &mut unheard()).unwrap();
             let stranger = bound(at);
             stranger
                 .send_to(b"boo", pinger.local_addr().unwrap())
@@ -441,7 +454,7 @@ mod tests {
     #[test]
     fn an_impossible_send_is_an_error() {
         let server = bound(LOOPBACKS[0]);
-        let pinger = PingSocket::open(server.local_addr().unwrap()).unwrap();
+        let pinger = PingSocket::open(server.local_addr().unwrap(), &mut unheard()).unwrap();
         let error = pinger.send(&[0; 66_000]).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(Errno::EMSGSIZE as i32));
         pinger.send(b"short").unwrap();

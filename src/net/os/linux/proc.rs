@@ -161,7 +161,7 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
-    use crate::net::os::bind_udp;
+    use crate::net::os::{bind_udp, unheard};
 
     #[cfg(target_endian = "little")]
     #[test]
@@ -223,7 +223,7 @@ mod tests {
     fn finds_this_process() {
         for ip in ["127.0.0.1", "::1"] {
             let ip: IpAddr = ip.parse().unwrap();
-            let udp = bind_udp((ip, 0).into()).unwrap();
+            let udp = bind_udp((ip, 0).into(), &mut unheard()).unwrap();
             let tcp = TcpListener::bind((ip, 0)).unwrap();
             for (addr, transport) in [
                 (udp.local_addr().unwrap(), Transport::Udp),
@@ -243,7 +243,8 @@ mod tests {
     #[test]
     fn counts_what_the_kernel_drops() {
         for ip in ["127.0.0.1", "::1"] {
-            let socket = bind_udp((ip.parse::<IpAddr>().unwrap(), 0).into()).unwrap();
+            let socket =
+                bind_udp((ip.parse::<IpAddr>().unwrap(), 0).into(), &mut unheard()).unwrap();
             let drops = KernelDrops::of(&socket);
             assert_eq!(drops.read(), Some(0));
             // The kernel makes of this the smallest buffer that it allows: a few datagrams.

@@ -8,6 +8,7 @@ use crate::net::web::desk::{Arrival, Draft, Origin};
 use crate::net::web::live::Answered;
 use crate::net::web::send::{Piece, Progress as Sent, Sending};
 use crate::proto::http::request::{Head, Span};
+use crate::proto::http::secret::{Scanner, Side};
 use crate::trace::event::Event;
 use crate::trace::web::{
     Cause, Ending, Exchange, Message as Kept, Part, Parts, Phase, Timing, WebEvent,
@@ -27,6 +28,8 @@ impl Connection {
         let mut sending = Sending {
             server: &self.server,
             stream: &mut self.stream,
+            log: &self.log.0,
+            secrets: Scanner::new(Side::Response),
             timer: &mut self.timer,
             live: &self.live,
             progress: &mut self.sent,
@@ -98,15 +101,15 @@ impl Connection {
             self.counted = (self.bytes_in, self.bytes_out);
             let keep = self.server.keep;
             self.server.tap.push_with(|| {
-                let request = desk.origin(&draft.request);
                 let rest = if place == last { rest } else { &[] };
+                let response = beginning(&desk.output, draft, rest, keep.response);
                 Event::Web(WebEvent::Exchange(Box::new(Exchange {
                     connection: self.live.id,
                     number: draft.number,
                     client: self.live.client,
                     timing,
                     request: Kept {
-                        bytes: request[..request.len().min(keep.request)].into(),
+                        bytes: self.server.kept_request(desk.origin(&draft.request)),
                         length: draft.request_length,
                     },
                     parts: draft.parts.within(keep.request),
@@ -114,7 +117,7 @@ impl Connection {
                     rule: Some(draft.rule),
                     broken_at: draft.broken_at,
                     response: Kept {
-                        bytes: beginning(&desk.output, draft, rest, keep.response),
+                        bytes: self.server.shown(Side::Response, response),
                         length: sent,
                     },
                     response_head: draft.head.len(),
@@ -131,11 +134,12 @@ impl Connection {
 
     /// Reports a request that its client gave up before it could be answered.
     pub(super) fn report_gone(&mut self, came: Arrival, request: Origin, length: u64) {
-        let keep = self.server.keep.request;
+        let server = self.server.clone();
+        let keep = server.keep.request;
         let desk = self.desk();
         let bytes = desk.origin(&request);
         let request = Kept {
-            bytes: bytes[..bytes.len().min(keep)].into(),
+            bytes: server.kept_request(bytes),
             length,
         };
         let parts = parts(desk.parser().head(), bytes).within(keep);
