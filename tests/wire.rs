@@ -4,5 +4,8 @@ mod support;
 
 /// Tests by lab.
 mod wire {
+    mod http;
     mod mail;
+    mod udp;
+    mod watch;
 }
