@@ -41,7 +41,7 @@ use crate::trace::clock::Clock;
 use crate::trace::escape::escape_hostile;
 use crate::trace::event::Event;
 use crate::trace::mail::{SendingEvent, SendingId};
-use crate::trace::recorder::{Recorder, SocketLog};
+use crate::trace::recorder::{Closing, Recorder, SocketLog};
 use crate::trace::start_error::Transport;
 use crate::trace::tap::Tap;
 use crate::trace::wire::{Call, End, Lab};
@@ -385,7 +385,7 @@ async fn connect_to(
     log.call(Call::Socket, Instant::now(), &opened);
     let opened = opened?;
     log.set_peer(Some(address));
-    let mut closing = tls::Closing(log);
+    let mut closing = Closing(log);
     let connecting = tokio::time::timeout(limit, opened.connect(address)).await;
     let connected = connecting.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
     let local = connected

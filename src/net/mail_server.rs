@@ -28,19 +28,19 @@ use self::session::{Begin, Connection};
 use super::lock::lock;
 use super::maildir::{Mailbox, Room, Store};
 use super::os;
-use super::tls::{self, Certificate, Closing, Socket};
+use super::tls::{self, Certificate, Socket};
 use crate::proto::smtp::fault::{Fault, Faults};
 use crate::proto::smtp::server::{EndOfData, Service};
 use crate::trace::clock::Clock;
 use crate::trace::event::Event;
 use crate::trace::mail::{MailEvent, MailReport};
-use crate::trace::recorder::{Recorder, SocketLog};
+use crate::trace::recorder::{Closing, Recorder};
 use crate::trace::start_error::{Reason, StartError, Transport};
 use crate::trace::tap::Tap;
 use crate::trace::wire::{Call, End, Lab};
 
 /// Connections that the kernel completes before the server has taken them out; what does not fit is tried again by the client's system.
-const BACKLOG: i32 = 1_024;
+const BACKLOG: u32 = 1_024;
 /// How long accepting rests when the system has no descriptor left.
 const NO_DESCRIPTORS: Duration = Duration::from_millis(50);
 /// More connections than this above the limit are closed without a word: telling each costs room too.
@@ -303,45 +303,18 @@ struct Listener {
     log: Closing,
 }
 
-/// Tells what it took to listen: of a failure, up to the call that failed.
-fn tell_bound(log: &mut SocketLog, address: SocketAddr, error: Option<io::Error>) {
-    let at = Instant::now();
-    let failed_at_once = error.as_ref().is_some_and(os::is_out_of_descriptors);
-    let done = error.map_or(Ok(()), Err);
-    if failed_at_once {
-        return log.call(Call::Socket, at, &done);
-    }
-    log.call(Call::Socket, at, &Ok(()));
-    log.set_local(Some(address));
-    log.call(Call::Bind, at, &done);
-    if done.is_ok() {
-        let backlog = BACKLOG.unsigned_abs();
-        log.call(Call::Listen { backlog }, at, &done);
-    } else {
-        log.call(Call::Close, at, &Ok(()));
-    }
-}
-
 impl Listener {
     fn bind(wanted: SocketAddr, recorder: &Recorder) -> Result<Self, StartError> {
         let mut log = recorder.socket(Lab::Mail, End::Server, Transport::Tcp);
-        let bound = os::bind_tcp(wanted, BACKLOG)
+        let bound = os::listen_tcp(wanted, BACKLOG, &mut log)
             .and_then(|socket| socket.local_addr().map(|address| (socket, address)));
-        match bound {
-            Ok((socket, address)) => {
-                tell_bound(&mut log, address, None);
-                Ok(Self {
-                    socket,
-                    address,
-                    log: Closing(log),
-                })
-            }
-            Err(error) => {
-                let failed = os::start_error(Transport::Tcp, wanted, &error);
-                tell_bound(&mut log, wanted, Some(error));
-                Err(failed)
-            }
-        }
+        let (socket, address) =
+            bound.map_err(|error| os::start_error(Transport::Tcp, wanted, &error))?;
+        Ok(Self {
+            socket,
+            address,
+            log: Closing(log),
+        })
     }
 }
 

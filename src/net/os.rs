@@ -38,9 +38,9 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::trace::recorder::{Recorder, SocketLog};
+use crate::trace::recorder::SocketLog;
 use crate::trace::start_error::{StartError, Transport};
-use crate::trace::wire::{Call, End, Lab};
+use crate::trace::wire::Call;
 
 /// Receive buffer asked for, in bytes. A system that allows less gives what it allows: 4 MiB holds a few
 /// thousand small datagrams while the reading thread is off the processor.
@@ -117,15 +117,6 @@ pub fn listen_tcp(addr: SocketAddr, backlog: u32, log: &mut SocketLog) -> io::Re
         return Err(error);
     }
     Ok(socket.into())
-}
-
-/// The same without telling anybody.
-///
-/// # Errors
-/// Those of [`listen_tcp`].
-pub fn bind_tcp(addr: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
-    let mut log = Recorder::off().socket(Lab::Mail, End::Server, Transport::Tcp);
-    listen_tcp(addr, backlog.unsigned_abs(), &mut log)
 }
 
 fn open(
@@ -263,6 +254,8 @@ pub fn start_error(transport: Transport, address: SocketAddr, error: &io::Error)
 /// A log that nobody reads, for the tests here and below.
 #[cfg(test)]
 fn unheard() -> SocketLog {
+    use crate::trace::recorder::Recorder;
+    use crate::trace::wire::{End, Lab};
     Recorder::off().socket(Lab::Ping, End::Server, Transport::Udp)
 }
 

@@ -21,7 +21,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 pub use certificate::{Authority, Certificate};
-pub use socket::{Closing, Socket, tell};
+pub use socket::{Socket, tell};
 
 use crate::proto::smtp::plan::{Check, Trust};
 use crate::trace::mail::TlsCard;

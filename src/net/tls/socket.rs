@@ -12,7 +12,7 @@ use rustls::ProtocolVersion;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use crate::trace::recorder::{SocketLog, Way};
+use crate::trace::recorder::{Closing, SocketLog, Way};
 use crate::trace::wire::{Call, End, Layer};
 
 /// The type of a TLS record that holds application data, and in TLS 1.3 everything else that is encrypted (RFC 8446 §5.1).
@@ -24,15 +24,6 @@ pub struct Socket {
     handshake: Option<Handshake>,
     /// After the stream: that is closed then.
     log: Closing,
-}
-
-/// Tells that a socket is closed, when that is so: it stands behind the socket in whatever owns both.
-pub struct Closing(pub SocketLog);
-
-impl Drop for Closing {
-    fn drop(&mut self) {
-        self.0.call(Call::Close, Instant::now(), &Ok(()));
-    }
 }
 
 impl Socket {
