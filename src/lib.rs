@@ -91,6 +91,7 @@ pub mod net {
     pub mod os;
     pub mod password;
     pub mod pinger;
+    pub mod recording;
     pub mod request_sender;
     pub mod resolve;
     pub mod saved;

@@ -1,0 +1,544 @@
+//! Captures and records as they are written: a thread that takes what the labs tell the recorder and puts it into files.
+//!
+//! It stands apart so that no lab ever waits for a disk: between the two is a bounded ring, and what finds no room in it is counted and said. A file
+//! that can't be written any further ends with its error; the labs and the other files go on.
+//!
+//! What was reported is in its file within some 25 ms (in a capture, which is in the order of times, 200 ms later), so a crash loses no
+//! more than that.
+
+#[cfg(test)]
+mod tests;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::lock::lock;
+use super::os;
+use crate::trace::bounded::Bounded;
+use crate::trace::clock::Clock;
+use crate::trace::pcapng::{About, Capture};
+use crate::trace::record::{Entry, Header, VERSION, What, Writer};
+use crate::trace::recorder::{FILE_SNAPLEN, Item, Recorder};
+
+/// Items that may wait for the disk, and the bytes that they may hold.
+const RING: (usize, usize) = (65_536, 64 << 20);
+/// How long items gather once there is one: woken for each, the thread would take a processor away from the labs.
+const GATHER: Duration = Duration::from_millis(25);
+/// How long a capture holds items back, so that those of all labs are written in the order of their times.
+const HOLD_BACK: Duration = Duration::from_millis(200);
+
+/// What kind of file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Packets, for Wireshark and its relatives.
+    Pcapng,
+    /// Everything that happened, for `sockscope replay`.
+    Jsonl,
+}
+
+impl Format {
+    /// The one that a file's name asks for: `.jsonl` is a record, everything else a capture.
+    pub fn of(path: &Path) -> Self {
+        let ending = path.extension().unwrap_or_default();
+        if ending.eq_ignore_ascii_case("jsonl") {
+            Format::Jsonl
+        } else {
+            Format::Pcapng
+        }
+    }
+}
+
+/// A file that is to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    pub format: Format,
+    pub path: PathBuf,
+    /// Whether a file of that name may go.
+    pub overwrite: bool,
+}
+
+/// Why a file could not be begun.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("{} exists already", .0.display())]
+    Exists(PathBuf),
+    #[error("cannot write {}: {error}", .path.display())]
+    Io { path: PathBuf, error: io::Error },
+}
+
+/// How far a file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    pub path: PathBuf,
+    pub format: Format,
+    /// Packets of a capture, entries of a record.
+    pub written: u64,
+    pub bytes: u64,
+    /// Items that came faster than they could be written.
+    pub left_out: u64,
+    /// Why it was not written any further, in the system's words.
+    pub error: Option<String>,
+}
+
+/// Files that are open and a ring that fills, before anything is written.
+pub struct Opened {
+    recorder: Recorder,
+    clock: Clock,
+    ring: Bounded<Item>,
+    waker: SyncSender<()>,
+    woken: Receiver<()>,
+    outlets: Vec<Outlet>,
+}
+
+/// Files that are being written. Dropped, it ends as [`Recording::stop`] does.
+pub struct Recording {
+    recorder: Recorder,
+    shared: Arc<Shared>,
+    waker: SyncSender<()>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    stopping: AtomicBool,
+    progress: Mutex<Vec<Progress>>,
+}
+
+impl Recording {
+    /// Writes `held` and from now on what the recorder is told, until it is stopped. `command` is how this program was called; no secret may stand
+    /// in it. What the labs tell between the making of `held` and this call is in neither; where that matters, see [`Recording::open`].
+    ///
+    /// # Errors
+    ///
+    /// A file exists and is not to be overwritten, or can't be made. Then none is begun.
+    pub fn start(
+        recorder: &Recorder,
+        targets: Vec<Target>,
+        clock: Clock,
+        command: String,
+        held: Vec<Item>,
+    ) -> Result<Self, OpenError> {
+        Self::open(recorder, targets, clock, command)?.begin(held)
+    }
+
+    /// Opens the files, and lets the recorder tell what happens from now on.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    pub fn open(
+        recorder: &Recorder,
+        targets: Vec<Target>,
+        clock: Clock,
+        command: String,
+    ) -> Result<Opened, OpenError> {
+        let mut outlets: Vec<Outlet> = Vec::new();
+        for target in targets {
+            match Outlet::open(target, &clock, &command) {
+                Ok(outlet) => outlets.push(outlet),
+                Err(error) => {
+                    outlets.into_iter().for_each(Outlet::undo);
+                    return Err(error);
+                }
+            }
+        }
+        let (waker, woken) = sync_channel(1);
+        let wake = waker.clone();
+        let ring = Bounded::new(RING.0, RING.1, move || {
+            // If there is no room, it is woken already.
+            let _ = wake.try_send(());
+        });
+        recorder.set_file(Some((ring.clone(), FILE_SNAPLEN)));
+        Ok(Opened {
+            recorder: recorder.clone(),
+            clock,
+            ring,
+            waker,
+            woken,
+            outlets,
+        })
+    }
+
+    /// How far the files are.
+    pub fn progress(&self) -> Vec<Progress> {
+        lock(&self.shared.progress).clone()
+    }
+
+    /// Writes what is left and ends the files.
+    pub fn stop(mut self) -> Vec<Progress> {
+        self.end();
+        self.progress()
+    }
+
+    fn end(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            self.recorder.set_file(None);
+            self.shared.stopping.store(true, Ordering::Release);
+            let _ = self.waker.try_send(());
+            // It ends by itself; a panic in it has been told by now.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl Opened {
+    /// Writes `held`, which was made after this was opened, then what was told since and will be told. What is in both is written once.
+    ///
+    /// # Errors
+    ///
+    /// There can't be a thread for it.
+    pub fn begin(self, mut held: Vec<Item>) -> Result<Recording, OpenError> {
+        let mut live = Vec::new();
+        let left_out = self.ring.drain(&mut live);
+        leave_out_doubles(&mut held, &live);
+        let shared = Arc::new(Shared {
+            stopping: AtomicBool::new(false),
+            progress: Mutex::new(self.outlets.iter().map(Outlet::progress).collect()),
+        });
+        let path = self.outlets.first().map(|outlet| outlet.path.clone());
+        let mut work = Work {
+            recorder: self.recorder.clone(),
+            clock: self.clock,
+            ring: self.ring,
+            woken: self.woken,
+            outlets: self.outlets,
+            shared: shared.clone(),
+        };
+        let thread = thread::Builder::new()
+            .name("recording".to_owned())
+            .spawn(move || {
+                work.write(held, 0);
+                work.write(live, left_out);
+                work.run();
+            });
+        match thread {
+            Ok(thread) => Ok(Recording {
+                recorder: self.recorder,
+                shared,
+                waker: self.waker,
+                thread: Some(thread),
+            }),
+            Err(error) => {
+                self.recorder.set_file(None);
+                Err(OpenError::Io {
+                    path: path.unwrap_or_default(),
+                    error,
+                })
+            }
+        }
+    }
+}
+
+/// Drops from the end of `held` what is in `live`, too. Both are in the order of reports, so only what is no older than the first of `live` is
+/// compared.
+fn leave_out_doubles(held: &mut Vec<Item>, live: &[Item]) {
+    let Some(first) = live.iter().filter_map(Item::at).min() else {
+        held.retain(|item| !live.contains(item));
+        return;
+    };
+    held.retain(|item| item.at().is_some_and(|at| at < first) || !live.contains(item));
+}
+
+/// What the thread holds.
+struct Work {
+    recorder: Recorder,
+    clock: Clock,
+    ring: Bounded<Item>,
+    woken: Receiver<()>,
+    outlets: Vec<Outlet>,
+    shared: Arc<Shared>,
+}
+
+impl Work {
+    fn run(&mut self) {
+        loop {
+            // What was told before the stop is in the ring by then.
+            let stopping = self.shared.stopping.load(Ordering::Acquire);
+            let mut items = Vec::new();
+            let left_out = self.ring.drain(&mut items);
+            let is_quiet = items.is_empty() && left_out == 0;
+            self.write(items, left_out);
+            if stopping {
+                break;
+            }
+            if self.outlets.iter().all(|outlet| outlet.sink.is_none()) {
+                // Nothing can be written any more: the labs need not tell.
+                self.recorder.set_file(None);
+                break;
+            }
+            // Once everything that was held back is written, nothing is due before something happens.
+            let due = if is_quiet { Duration::MAX } else { HOLD_BACK };
+            if self.woken.recv_timeout(due).is_ok() {
+                thread::sleep(GATHER);
+            }
+        }
+        for outlet in &mut self.outlets {
+            outlet.finish();
+        }
+        self.tell();
+    }
+
+    fn now(&self) -> Duration {
+        self.clock.at(Instant::now())
+    }
+
+    fn write(&mut self, items: Vec<Item>, left_out: u64) {
+        let now = self.now();
+        for outlet in &mut self.outlets {
+            outlet.take(&items);
+        }
+        // What has no time of its own happened about when the next thing did.
+        let mut next = now;
+        let mut entries: Vec<Entry> = items
+            .into_iter()
+            .rev()
+            .map(|item| {
+                let entry = Entry::of(item, next);
+                next = entry.at;
+                entry
+            })
+            .collect();
+        entries.reverse();
+        if self.recorder.shows_secrets() {
+            entries.iter_mut().for_each(Entry::reveal);
+        }
+        if left_out > 0 {
+            entries.push(Entry {
+                at: now,
+                what: What::LeftOut(left_out),
+            });
+        }
+        for outlet in &mut self.outlets {
+            outlet.write(&entries, left_out, now);
+        }
+        self.tell();
+    }
+
+    fn tell(&self) {
+        *lock(&self.shared.progress) = self.outlets.iter().map(Outlet::progress).collect();
+    }
+}
+
+/// One file.
+struct Outlet {
+    path: PathBuf,
+    format: Format,
+    /// `None` once it has ended, well or not.
+    sink: Option<Sink>,
+    out: Out,
+    /// There was no such file before.
+    is_new: bool,
+    written: u64,
+    left_out: u64,
+    error: Option<String>,
+}
+
+enum Sink {
+    Pcapng(Box<Capture<Out>>),
+    Jsonl(Writer<Out>),
+}
+
+impl Outlet {
+    fn open(target: Target, clock: &Clock, command: &str) -> Result<Self, OpenError> {
+        let Target {
+            format,
+            path,
+            overwrite,
+        } = target;
+        let failed = |error: io::Error| match error.kind() {
+            io::ErrorKind::AlreadyExists => OpenError::Exists(path.clone()),
+            _ => OpenError::Io {
+                path: path.clone(),
+                error,
+            },
+        };
+        let is_new = fs::metadata(&path).is_err();
+        let out = Out::new(create(&path, overwrite).map_err(failed)?);
+        let program = concat!("sockscope ", env!("CARGO_PKG_VERSION")).to_owned();
+        let command = command.to_owned();
+        let sink = match format {
+            Format::Pcapng => Capture::new(out.clone(), *clock, &About { program, command })
+                .map(|capture| Sink::Pcapng(Box::new(capture))),
+            Format::Jsonl => {
+                let header = Header {
+                    version: VERSION,
+                    program,
+                    command,
+                    started: clock.wall(Duration::ZERO),
+                };
+                Writer::new(out.clone(), &header).map(Sink::Jsonl)
+            }
+        };
+        let sink = sink.and_then(|sink| out.flushed().map(|()| sink));
+        match sink {
+            Ok(sink) => Ok(Self {
+                path,
+                format,
+                sink: Some(sink),
+                out,
+                is_new,
+                written: 0,
+                left_out: 0,
+                error: None,
+            }),
+            Err(error) => {
+                if is_new {
+                    let _ = fs::remove_file(&path);
+                }
+                Err(failed(error))
+            }
+        }
+    }
+
+    /// Takes back the file that was made.
+    fn undo(self) {
+        if self.is_new {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+
+    fn progress(&self) -> Progress {
+        Progress {
+            path: self.path.clone(),
+            format: self.format,
+            written: self.written,
+            bytes: self.out.bytes(),
+            left_out: self.left_out,
+            error: self.error.clone(),
+        }
+    }
+
+    /// A capture takes items as they are.
+    fn take(&mut self, items: &[Item]) {
+        if let Some(Sink::Pcapng(capture)) = &mut self.sink {
+            for item in items {
+                capture.take(item);
+            }
+        }
+    }
+
+    /// Writes what is due.
+    fn write(&mut self, entries: &[Entry], left_out: u64, now: Duration) {
+        let written = match &mut self.sink {
+            None => return,
+            Some(Sink::Pcapng(capture)) => {
+                let due = now.saturating_sub(HOLD_BACK);
+                capture.left_out(left_out);
+                let written = capture.write_until(due);
+                self.written = capture.packets();
+                written
+            }
+            Some(Sink::Jsonl(writer)) => entries.iter().try_for_each(|entry| {
+                writer.write(entry)?;
+                self.written += 1;
+                Ok(())
+            }),
+        };
+        self.left_out += left_out;
+        self.check(written);
+    }
+
+    fn finish(&mut self) {
+        let finished = match self.sink.take() {
+            None => return,
+            Some(Sink::Pcapng(mut capture)) => {
+                let written = capture.write_until(Duration::MAX);
+                self.written = capture.packets();
+                written.and_then(|()| capture.finish().map(drop))
+            }
+            Some(Sink::Jsonl(_)) => Ok(()),
+        };
+        self.check(finished);
+    }
+
+    /// Hands what was written to the system; at the first error the file ends.
+    fn check(&mut self, written: io::Result<()>) {
+        if let Err(error) = written.and_then(|()| self.out.flushed()) {
+            self.error = Some(error.to_string());
+            self.sink = None;
+            self.out.give_up();
+        }
+    }
+}
+
+/// Makes the file, private to the user. A pipe or a device holds nothing that could be overwritten.
+fn create(path: &Path, overwrite: bool) -> io::Result<File> {
+    let kind = fs::metadata(path).map(|metadata| metadata.file_type());
+    let is_device = kind.is_ok_and(|kind| !kind.is_file() && !kind.is_dir());
+    if is_device {
+        return OpenOptions::new().write(true).open(path);
+    }
+    if overwrite && fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file()) {
+        // A new file in its place belongs to the user alone, whoever could read the old one.
+        fs::remove_file(path)?;
+    }
+    let mut options = OpenOptions::new();
+    options.write(true);
+    if overwrite {
+        options.create(true).truncate(true);
+    } else {
+        options.create_new(true);
+    }
+    os::private(&mut options).open(path)
+}
+
+/// Where a file's bytes go. A sink holds one end of it, the thread the other, which flushes and counts.
+#[derive(Clone)]
+struct Out(Arc<Mutex<Buffered>>);
+
+struct Buffered {
+    /// `None` when no more is to be written.
+    file: Option<BufWriter<File>>,
+    bytes: u64,
+}
+
+impl Out {
+    fn new(file: File) -> Self {
+        Self(Arc::new(Mutex::new(Buffered {
+            file: Some(BufWriter::new(file)),
+            bytes: 0,
+        })))
+    }
+
+    fn bytes(&self) -> u64 {
+        lock(&self.0).bytes
+    }
+
+    fn flushed(&self) -> io::Result<()> {
+        lock(&self.0).file.as_mut().map_or(Ok(()), Write::flush)
+    }
+
+    /// Throws away what could not be written; without this it would be tried once more.
+    fn give_up(&self) {
+        if let Some(file) = lock(&self.0).file.take() {
+            let _ = file.into_parts();
+        }
+    }
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut buffered = lock(&self.0);
+        let Some(file) = &mut buffered.file else {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        };
+        let count = file.write(bytes)?;
+        buffered.bytes += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.flushed()
+    }
+}
