@@ -117,6 +117,7 @@ pub mod headless {
 /// The terminal interface.
 pub mod dashboard {
     pub mod app;
+    pub mod capture;
     pub mod effects;
     pub mod keys;
     mod links;

@@ -11,6 +11,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 use tui_input::Input;
 
+use super::capture::{Answer, Capture, CaptureFile};
 use super::keys::{self, Action, Context};
 use super::shell;
 use super::tabs::mail::{MailSetup, MailTab, Question};
@@ -31,6 +32,7 @@ use crate::trace::clock::Clock;
 use crate::trace::escape::escape_hostile;
 use crate::trace::event::{ClientCounts, EchoCounts, Event, TargetId};
 use crate::trace::mail::{MailReport, MessageId, Page, SendingId};
+use crate::trace::recorder::Item;
 use crate::trace::start_error::StartError;
 use crate::trace::web::SenderId;
 use crate::trace::wire::{SocketEvent, Subject};
@@ -57,8 +59,8 @@ pub enum Msg {
         calls: Vec<SocketEvent>,
         left_out: u64,
     },
-    /// How the capture is getting on.
-    Capture(CaptureState),
+    /// What came of asking for a capture, or for its end.
+    Capture(Answer),
     /// The labs' exact counters, read just before a frame.
     Counters(Counters),
     EchoFailed(StartError),
@@ -86,27 +88,6 @@ pub enum Msg {
     Tick,
 }
 
-/// How a capture that was started with a key is getting on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CaptureState {
-    /// It goes to this file, which holds so many packets.
-    Running {
-        file: PathBuf,
-        packets: u64,
-        left_out: u64,
-    },
-    /// It was ended.
-    Ended {
-        file: PathBuf,
-        packets: u64,
-        left_out: u64,
-    },
-    /// There is such a file already: asked for once more, it is overwritten.
-    Exists(PathBuf),
-    /// It can't be written, or no further.
-    Failed { file: PathBuf, error: String },
-}
-
 /// Counters that the labs keep beside their data paths.
 #[derive(Debug, Default)]
 pub struct Counters {
@@ -114,6 +95,8 @@ pub struct Counters {
     pub targets: Vec<(TargetId, Figures)>,
     pub web: Option<Box<WebReport>>,
     pub mail: Option<MailReport>,
+    /// The files that are being written.
+    pub capture: Option<Vec<CaptureFile>>,
 }
 
 /// What the dashboard wants done.
@@ -194,12 +177,19 @@ pub enum Effect {
         name: String,
         bytes: Vec<u8>,
     },
-    /// Captures what the labs do with their sockets, from now on.
+    /// Opens a file for what the labs do from now on; a name without a folder belongs into the folder for saved files.
     StartCapture {
         file: PathBuf,
         overwrite: bool,
     },
+    /// Writes what was kept from before, then what happened since the file was opened and what will.
+    BeginCapture(Vec<Item>),
     StopCapture,
+    /// Writes into the line of events.
+    Note {
+        at: Duration,
+        text: String,
+    },
     /// Looks for paths that begin with this text.
     Complete(String),
     /// Puts a text into the clipboard of whoever sits at the terminal.
@@ -247,6 +237,16 @@ pub struct Prompt {
     pub error: Option<String>,
 }
 
+impl Prompt {
+    /// Another text is another question.
+    fn edited(&mut self) {
+        self.error = None;
+        if self.purpose == Purpose::OverwriteCapture {
+            self.purpose = Purpose::CaptureFile;
+        }
+    }
+}
+
 /// What a prompt's text is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
@@ -259,6 +259,8 @@ pub enum Purpose {
     WireFilter,
     /// Where a capture goes.
     CaptureFile,
+    /// The same, though there is such a file: as long as the name is not changed, it is overwritten.
+    OverwriteCapture,
 }
 
 /// How things look, and in which words.
@@ -304,8 +306,9 @@ pub struct App {
     pub web: WebTab,
     pub mail: MailTab,
     pub wire: WireTab,
-    /// The capture, while it is running.
-    pub capture: Option<CaptureState>,
+    pub capture: Capture,
+    /// Something that went wrong beside the labs: it is shown until a key is pressed.
+    pub alert: Option<String>,
     pub now: Duration,
     /// Where the last frame was drawn; a click is understood by it.
     pub area: Rect,
@@ -333,7 +336,8 @@ impl App {
             web: WebTab::new(setup.web),
             mail,
             wire: WireTab::new(setup.wire),
-            capture: None,
+            capture: Capture::Off,
+            alert: None,
             now: Duration::ZERO,
             area: Rect::ZERO,
         }
@@ -377,7 +381,13 @@ impl App {
             .then(|| self.web.next_tick(self.now))
             .flatten();
         let mail = self.mail.next_tick(self.now, self.front == Tab::Mail);
-        [second, notice, web, mail].into_iter().flatten().min()
+        // How far a capture is may change though no lab tells anything new.
+        let next_second = Duration::from_secs(self.now.as_secs() + 1);
+        let capture = (self.capture != Capture::Off).then_some(next_second);
+        [second, notice, web, mail, capture]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Takes a message in at `now`.
@@ -421,20 +431,20 @@ impl App {
                 self.wire.take_calls(calls, left_out);
                 Vec::new()
             }
-            Msg::Capture(state) => {
-                self.capture = Some(state);
+            Msg::Capture(answer) => {
+                self.capture_answered(answer);
                 Vec::new()
             }
             Msg::Counters(mut counters) => {
                 if let Some(report) = counters.web.take() {
                     self.web.set_report(*report, self.now);
                 }
-                let effects = counters
-                    .mail
-                    .take()
-                    .map(|report| self.mail.set_report(report, self.now));
+                let mut effects = self.capture_counted(counters.capture.take());
+                if let Some(report) = counters.mail.take() {
+                    effects.extend(self.mail.set_report(report, self.now));
+                }
                 self.ping.set_counters(counters, self.now);
-                effects.unwrap_or_default()
+                effects
             }
             Msg::MailFailed(error) => {
                 self.mail.failed(error);
@@ -495,6 +505,7 @@ impl App {
     }
 
     fn key(&mut self, key: &KeyEvent) -> Vec<Effect> {
+        self.alert = None;
         let is_ctrl_c =
             key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
         if matches!(self.overlay, Some(Overlay::Prompt(_))) && !is_ctrl_c {
@@ -561,6 +572,7 @@ impl App {
                 return vec![Effect::SetMouse(self.mouse)];
             }
             Action::Note => self.prompt(Purpose::Note, String::new()),
+            Action::Capture => return self.capture_asked(),
             _ => {
                 let (effects, prompt) = match self.front {
                     Tab::Ping => self.ping.act(action, self.now),
@@ -588,7 +600,7 @@ impl App {
     }
 
     /// Shows a short message; `value` fills its `%{value}`.
-    fn notify(&mut self, key: &str, value: &dyn std::fmt::Display) {
+    pub(super) fn notify(&mut self, key: &str, value: &dyn std::fmt::Display) {
         let text = self.words().fill(key, &[("value", value)]);
         self.notice = Some((text, self.now + NOTICE));
     }
@@ -624,12 +636,19 @@ impl App {
         self.wire.freeze(self.frozen_at);
     }
 
-    fn prompt(&mut self, purpose: Purpose, text: String) {
+    pub(super) fn prompt(&mut self, purpose: Purpose, text: String) {
         self.overlay = Some(Overlay::Prompt(Prompt {
             purpose,
             input: Input::new(text),
             error: None,
         }));
+    }
+
+    /// Says why the text of the prompt is not taken.
+    pub(super) fn refuse_prompt(&mut self, reason: String) {
+        if let Some(Overlay::Prompt(prompt)) = &mut self.overlay {
+            prompt.error = Some(reason);
+        }
     }
 
     fn prompt_key(&mut self, key: &KeyEvent) -> Vec<Effect> {
@@ -653,7 +672,7 @@ impl App {
                 prompt
                     .input
                     .handle_event(&crossterm::event::Event::Key(*key));
-                prompt.error = None;
+                prompt.edited();
             }
         }
         Vec::new()
@@ -662,21 +681,22 @@ impl App {
     fn prompt_entered(&mut self, purpose: Purpose, text: &str) -> Vec<Effect> {
         let words = self.words();
         let result = match purpose {
+            Purpose::Note if text.is_empty() => Ok(Vec::new()),
             Purpose::Note => {
-                if !text.is_empty() {
-                    self.ping.note(text.to_owned(), self.now);
-                    self.wire.note(text.to_owned(), self.now);
-                }
-                Ok(Vec::new())
+                let (at, text) = (self.now, text.to_owned());
+                self.ping.note(text.clone(), at);
+                self.wire.note(text.clone(), at);
+                Ok(vec![Effect::Note { at, text }])
             }
             Purpose::Target => self.ping.add_target(text, words),
             Purpose::Knob(knob) => self.ping.type_knob(knob, text, words),
             Purpose::WebFilter => self.web.set_filter(text, words).map(|()| Vec::new()),
             Purpose::WebKnob(knob) => self.web.type_knob(knob, text, words),
             Purpose::WireFilter => self.wire.set_filter(text, words).map(|()| Vec::new()),
-            Purpose::CaptureFile => Ok(vec![Effect::StartCapture {
+            Purpose::CaptureFile | Purpose::OverwriteCapture if text.is_empty() => Ok(Vec::new()),
+            Purpose::CaptureFile | Purpose::OverwriteCapture => Ok(vec![Effect::StartCapture {
                 file: PathBuf::from(text),
-                overwrite: false,
+                overwrite: purpose == Purpose::OverwriteCapture,
             }]),
             Purpose::Mail(question) => self.mail.answer(question, text, words),
         };
@@ -698,7 +718,7 @@ impl App {
             for c in text.chars().filter(|c| !c.is_control()) {
                 prompt.input.handle(tui_input::InputRequest::InsertChar(c));
             }
-            prompt.error = None;
+            prompt.edited();
         } else if self.overlay.is_none() {
             match self.front {
                 Tab::Web => self.web.paste(text),

@@ -3,6 +3,7 @@
 //! The labs run on threads of their own and report to taps of their own, so that a flood at the echo server can't push a ping out of the list, nor a
 //! flood at the web server what our own request was answered.
 
+pub mod capture;
 mod mail;
 
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use tokio::sync::{Notify, mpsc};
 
 pub use mail::MailConfig;
 
+use self::capture::Captures;
 use self::mail::MailLab;
 use super::app::{Counters, Effect, Msg};
 use super::tabs::ping::Figures;
@@ -20,6 +22,7 @@ use super::tabs::web::WebReport;
 use crate::net::echo::{EchoConfig, EchoServer};
 use crate::net::os;
 use crate::net::pinger::{Pinger, PingerConfig};
+use crate::net::recording::{OpenError, Target as File};
 use crate::net::request_sender::{self, RequestSender};
 use crate::net::resolve::{self, Family};
 use crate::net::web::{WebConfig, WebServer};
@@ -74,6 +77,8 @@ pub struct Labs {
     resolved: mpsc::Receiver<Resolved>,
     mail: MailLab,
     answers: mpsc::Receiver<Msg>,
+    /// The last to go: what the labs tell when they end is written, too.
+    captures: Captures,
 }
 
 /// What the pings of a session say: its tokens are drawn anew.
@@ -123,6 +128,7 @@ impl Labs {
         let tap = |capacity| Tap::new(capacity, waker()).recording(recorder.clone());
         let (resolved_tx, resolved) = mpsc::channel(RESOLVING);
         let (answers_tx, answers) = mpsc::channel(ANSWERS);
+        let captures = Captures::new(recorder.clone(), clock, mail_config.saves.clone());
         let mail = MailLab::new(
             mail_config,
             clock,
@@ -152,7 +158,17 @@ impl Labs {
             resolved,
             mail,
             answers,
+            captures,
         }
+    }
+
+    /// Writes everything that happens from now on to these files, as the key for captures does.
+    ///
+    /// # Errors
+    ///
+    /// One of them can't be begun; then none is.
+    pub fn start_recording(&mut self, files: Vec<File>) -> Result<(), OpenError> {
+        self.captures.start(files)
     }
 
     /// The smallest step of the clock that stamps the pings.
@@ -219,6 +235,7 @@ impl Labs {
                 })
             }),
             mail: self.mail.report().filter(|_| shown.mail),
+            capture: self.captures.progress(),
         }
     }
 
@@ -300,7 +317,10 @@ impl Labs {
             | Effect::DeleteMessages(_)
             | Effect::SaveFile { .. }
             | Effect::Complete(_) => return self.mail.perform(effect),
-            Effect::StartCapture { .. } | Effect::StopCapture => {}
+            Effect::StartCapture { .. }
+            | Effect::BeginCapture(_)
+            | Effect::StopCapture
+            | Effect::Note { .. } => return self.captures.perform(effect),
             Effect::Quit | Effect::SetMouse(_) | Effect::Copy(_) => {}
         }
         None

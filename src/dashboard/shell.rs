@@ -8,6 +8,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 
 use super::app::{App, Look, Overlay, Prompt, Purpose, Tab};
+use super::capture;
 use super::keys::{self, Binding};
 use super::tabs::{mail, ping, web, wire};
 use super::widgets::Glyphs;
@@ -181,7 +182,7 @@ fn tab_bar(app: &App, look: &Look, area: Rect, buffer: &mut Buffer) {
     );
 }
 
-/// What is running where: the tab in front first, the others as far as there is room.
+/// What is running where: a capture and the tab in front first, the others as far as there is room.
 fn status_line(app: &App, look: &Look, room: usize) -> Line<'static> {
     let mut parts = [
         (Tab::Ping, ping::status_line(app, look)),
@@ -189,7 +190,7 @@ fn status_line(app: &App, look: &Look, room: usize) -> Line<'static> {
         (Tab::Mail, mail::status_line(app, look)),
     ];
     parts.sort_by_key(|(tab, _)| *tab != app.front);
-    let mut line = Line::default();
+    let mut line = Line::from_iter(capture::status(app, look));
     for (_, part) in parts {
         if line.spans.is_empty() {
             line = part;
@@ -201,8 +202,15 @@ fn status_line(app: &App, look: &Look, room: usize) -> Line<'static> {
     line
 }
 
-/// The footer: a notice if there is one, else the keys of the moment. `? help  q quit` stand at the right whatever else finds room.
+/// The footer: what went wrong, if anything did, as wide as it is; else a notice if there is one, else the keys of the moment.
+/// `? help  q quit` stand at the right whatever else but the first finds room.
 fn footer_line(app: &App, look: &Look, area: Rect, buffer: &mut Buffer) {
+    if let Some(alert) = &app.alert {
+        let line = Line::styled(format!(" {alert}"), look.theme.bad);
+        let (place, width) = ((area.x, area.y), area.width);
+        text::draw_line(buffer, place, width, &line, Align::Left, look.glyphs);
+        return;
+    }
     let rows = keys::footer(&app.contexts());
     let (fixed, moment): (Vec<&Binding>, Vec<&Binding>) = rows
         .into_iter()
@@ -277,7 +285,7 @@ fn prompt_label(prompt: &Prompt, look: &Look) -> String {
         Purpose::WebKnob(knob) => look.words.t(knob.question()),
         Purpose::Mail(question) => look.words.t(question.key()),
         Purpose::WireFilter => look.words.t("wire.prompt.filter"),
-        Purpose::CaptureFile => look.words.t("wire.prompt.capture"),
+        Purpose::CaptureFile | Purpose::OverwriteCapture => look.words.t("wire.prompt.capture"),
     };
     format!(" {label}: ")
 }

@@ -61,6 +61,13 @@ impl Clock {
             .to_string()
     }
 
+    /// Local wall time as it may stand in the name of a file: `20261122-201503`.
+    pub fn file_stamp(&self, at: Duration) -> String {
+        DateTime::<Local>::from(self.wall + at)
+            .format("%Y%m%d-%H%M%S")
+            .to_string()
+    }
+
     /// Seconds since 1970 in UTC as local wall time: `2026-11-22 20:15:03`; empty for a time that has no date.
     pub fn date_and_time(seconds: i64) -> String {
         local(seconds, "%Y-%m-%d %H:%M:%S")
@@ -105,6 +112,9 @@ mod tests {
             Ok(1_700_000_001),
             "the zone stands beside the local time"
         );
+        let stamp = clock.file_stamp(at);
+        let date = Clock::date_and_time(1_700_000_001);
+        assert_eq!(stamp, date.replace(['-', ':'], "").replace(' ', "-"));
         assert_eq!(clock.instant(at), origin + Duration::from_micros(1_500_001));
         assert_eq!(clock.at(origin - Duration::from_secs(1)), Duration::ZERO);
     }

@@ -14,6 +14,7 @@ use ratatui::layout::Rect;
 use crate::dashboard::app::{App, Effect, Look, Purpose};
 use crate::dashboard::keys::{Action, Context};
 use crate::trace::event::Event;
+use crate::trace::recorder::Item;
 use crate::trace::wire::{SocketEvent, Subject};
 use crate::words::Words;
 
@@ -58,6 +59,11 @@ impl WireTab {
 
     /// A note in the line of events.
     pub fn note(&mut self, _text: String, _now: Duration) {}
+
+    /// What is kept, for a capture that begins now.
+    pub fn held(&self) -> Vec<Item> {
+        Vec::new()
+    }
 
     pub fn contexts(&self, contexts: &mut Vec<Context>) {
         contexts.push(Context::WireTab);
