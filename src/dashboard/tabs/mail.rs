@@ -21,6 +21,8 @@ mod step;
 mod strip;
 mod view;
 
+pub(in crate::dashboard::tabs) use self::dialogue::encoded;
+
 use std::sync::Arc;
 use std::time::Duration;
 

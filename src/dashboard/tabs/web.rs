@@ -6,7 +6,7 @@ pub mod knobs;
 mod connections;
 mod counters;
 mod detail;
-mod fields;
+pub(in crate::dashboard::tabs) mod fields;
 mod filter;
 mod lanes;
 mod log;

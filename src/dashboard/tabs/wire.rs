@@ -1,7 +1,10 @@
 //! The Wire tab: every socket call and every message of all labs on one time line, as a list, as a ladder between the two ends, and down to the
 //! bytes.
 
-#[expect(dead_code, reason = "the tab is being built")]
+#[cfg_attr(not(test), expect(dead_code, reason = "the tab is being built"))]
+mod bytes;
+mod fields;
+#[cfg_attr(not(test), expect(dead_code, reason = "the tab is being built"))]
 mod ladder;
 #[expect(dead_code, reason = "the tab is being built")]
 mod row;

@@ -25,6 +25,7 @@ pub struct RawBytes<'a> {
     mark: Option<usize>,
     cut: Option<&'a str>,
     offsets: Offsets,
+    origin: usize,
     style: Style,
     signs: Style,
     glyphs: Glyphs,
@@ -49,6 +50,7 @@ impl<'a> RawBytes<'a> {
             mark: None,
             cut: None,
             offsets: Offsets::Hidden,
+            origin: 0,
             style: Style::new(),
             signs: Style::new().add_modifier(Modifier::DIM),
             glyphs: Glyphs::Unicode,
@@ -88,6 +90,23 @@ impl<'a> RawBytes<'a> {
     pub const fn offsets(mut self, offsets: Offsets) -> Self {
         self.offsets = offsets;
         self
+    }
+
+    /// The offset of the first byte, in the hex form, where these are some out of more bytes: a page of a long message.
+    #[must_use]
+    pub const fn origin(mut self, offset: usize) -> Self {
+        self.origin = offset;
+        self
+    }
+
+    /// Bytes in a line of the hex form of that many bytes.
+    #[must_use]
+    pub fn per_line(len: usize, width: u16) -> usize {
+        if usize::from(width) >= offset_digits(len) + 68 {
+            16
+        } else {
+            8
+        }
     }
 
     /// Styles of bytes in no part, and of what stands for no text: line ends, which are drawn over their
@@ -138,19 +157,20 @@ impl<'a> RawBytes<'a> {
     /// what is no printable ASCII character is a dot there.
     #[must_use]
     pub fn hex(&self, width: u16) -> Vec<Line<'static>> {
-        let digits = if self.bytes.len() <= 0x1_0000 { 4 } else { 8 };
-        let per_line = if usize::from(width) >= digits + 68 {
-            16
-        } else {
-            8
-        };
+        let whole = self.origin + self.bytes.len();
+        let digits = offset_digits(whole);
+        let per_line = Self::per_line(whole, width);
         let styles = self.byte_styles();
         // The byte missing at the end, if it is marked, has a place too.
         let len = self.bytes.len() + usize::from(self.mark == Some(self.bytes.len()));
         let mut lines = Vec::with_capacity(len / per_line + 2);
         for start in (0..len).step_by(per_line) {
             let mut line = Vec::new();
-            push(&mut line, &format!("{start:0digits$x} "), self.signs);
+            push(
+                &mut line,
+                &format!("{:0digits$x} ", self.origin + start),
+                self.signs,
+            );
             for column in 0..per_line {
                 let at = start + column;
                 let blank = if column == 8 { "  " } else { " " };
@@ -238,6 +258,11 @@ impl<'a> RawBytes<'a> {
         self.cut
             .map(|note| Line::styled(note.to_owned(), self.signs))
     }
+}
+
+/// Digits of the offsets in the hex form of that many bytes.
+const fn offset_digits(len: usize) -> usize {
+    if len <= 0x1_0000 { 4 } else { 8 }
 }
 
 /// The lines of [`RawBytes::lines`] as they fill.

@@ -34,7 +34,7 @@ pub struct Part {
     /// Other parts lie in it.
     pub holds_parts: bool,
     /// Its bytes in the message, encoded, without its header.
-    pub(super) body: Range<usize>,
+    pub body: Range<usize>,
 }
 
 /// Content-Disposition (RFC 2183).
