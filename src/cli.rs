@@ -21,12 +21,14 @@ use self::flags::{DASHBOARD, EVERYWHERE, Flag, settings_of};
 use crate::headless::access_log::LogFormat;
 use crate::headless::mail::MailOptions;
 use crate::headless::output::Format;
+use crate::headless::recording::Files;
 use crate::net::resolve::Family;
 use crate::proto::smtp::plan::Password;
 use crate::settings::{
     self, Environment, File, Given, Problem, Resolved, Settings, SettingsError, Source,
     parse_milliseconds_up, parse_positive, variable,
 };
+use crate::trace::recorder::Secrets;
 use crate::words::{Lang, Words};
 
 /// The name of the program, as it is typed.
@@ -43,6 +45,8 @@ const NO_LOG: &str = "none";
 pub struct Invocation {
     /// The command with what concerns it alone.
     pub command: Command,
+    /// The files that are kept of what the labs do.
+    pub files: Files,
     /// The settings in force.
     pub settings: Settings,
     /// Where each of them comes from.
@@ -124,6 +128,25 @@ pub enum Command {
     Completions(Shell),
 }
 
+impl Command {
+    /// How it reports.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        match self {
+            Command::Echo { format, .. }
+            | Command::ListPresets { format }
+            | Command::Ping { format, .. }
+            | Command::Serve { format, .. }
+            | Command::Mailbox { format, .. } => *format,
+            Command::Mail(options) => options.format,
+            Command::Dashboard
+            | Command::Get { .. }
+            | Command::Config
+            | Command::Completions(_) => Format::Text,
+        }
+    }
+}
+
 /// The end of the program before it began: help, version or bad use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exit {
@@ -153,11 +176,28 @@ fn subcommand(name: &'static str) -> clap::Command {
     clap::Command::new(name).args(settings_of(Some(name)).iter().map(Flag::arg))
 }
 
+/// The flags of every command that runs a lab, for the files that it keeps.
+fn file_flags() -> [Arg; 4] {
+    let file = |id: &'static str| {
+        Arg::new(id)
+            .long(id)
+            .value_name("FILE")
+            .value_parser(value_parser!(PathBuf))
+    };
+    [
+        file("capture"),
+        file("record"),
+        switch("overwrite"),
+        switch("show-secrets"),
+    ]
+}
+
 /// The commands and flags, with every text in one language.
 fn commands(words: Words) -> clap::Command {
     let echo = subcommand("echo")
         .arg(Arg::new("count").long("count").value_name("N"))
-        .args([switch("quiet"), switch("json"), switch("list-presets")]);
+        .args([switch("quiet"), switch("json"), switch("list-presets")])
+        .args(file_flags());
     let csv = Arg::new("csv")
         .long("csv")
         .value_name("FILE")
@@ -170,7 +210,8 @@ fn commands(words: Words) -> clap::Command {
     };
     let ping = subcommand("ping")
         .args([switch("json"), csv])
-        .args(families());
+        .args(families())
+        .args(file_flags());
     let logs = LogFormat::ALL.map(LogFormat::name);
     let log = Arg::new("log")
         .long("log")
@@ -181,8 +222,10 @@ fn commands(words: Words) -> clap::Command {
         .long("log-file")
         .value_name("FILE")
         .value_parser(value_parser!(PathBuf));
-    let serve = subcommand("serve").args([log, log_file, switch("json")]);
-    let get = subcommand("get").args(families()).args([
+    let serve = subcommand("serve")
+        .args([log, log_file, switch("json")])
+        .args(file_flags());
+    let get = subcommand("get").args(families()).args(file_flags()).args([
         Arg::new("timeout")
             .long("timeout")
             .short('W')
@@ -211,6 +254,7 @@ fn commands(words: Words) -> clap::Command {
     let commands = clap::Command::new(PROGRAM)
         .version(env!("CARGO_PKG_VERSION"))
         .args(settings_of(None).iter().map(Flag::arg))
+        .args(file_flags())
         .args(EVERYWHERE.iter().map(|flag| flag.arg().global(true)))
         // Text, not a path: it must be found before clap has parsed, see `peek`.
         .arg(
@@ -224,8 +268,8 @@ fn commands(words: Words) -> clap::Command {
             ping,
             serve,
             get,
-            mail::mail_command(),
-            mail::mailbox_command(),
+            mail::mail_command().args(file_flags()),
+            mail::mailbox_command().args(file_flags()),
             subcommand("config"),
             subcommand("completions").arg(shell),
         ]);
@@ -255,6 +299,7 @@ pub fn parse(
         .map_err(bad_use)?;
     Ok(Invocation {
         command: command(&matches).map_err(bad_use)?,
+        files: files(&matches).map_err(bad_use)?,
         lang: settings.lang.unwrap_or_else(|| locale(environment)),
         state_folder: environment.state_folder(),
         settings,
@@ -288,6 +333,39 @@ fn flags(matches: &ArgMatches) -> Vec<Given> {
     // clap hands flags that are taken everywhere down to the innermost command.
     given.extend(EVERYWHERE.iter().filter_map(|flag| flag.given(innermost)));
     given
+}
+
+/// The files that are kept. As with settings, a flag of the command holds over the same one before it.
+fn files(matches: &ArgMatches) -> Result<Files, SettingsError> {
+    let inner = matches.subcommand().map(|(_, inner)| inner);
+    // A command that runs no lab has no such flags.
+    let own = inner.filter(|inner| inner.try_contains_id("capture").is_ok());
+    let file = |id: &str| {
+        let given = |matches: &ArgMatches| matches.get_one::<PathBuf>(id).cloned();
+        own.and_then(given).or_else(|| given(matches))
+    };
+    let is_set = |id: &str| {
+        let given = |matches: &ArgMatches| matches.get_flag(id);
+        own.is_some_and(given) || given(matches)
+    };
+    let files = Files {
+        capture: file("capture"),
+        record: file("record"),
+        overwrite: is_set("overwrite"),
+        secrets: match is_set("show-secrets") {
+            true => Secrets::Shown,
+            false => Secrets::Masked,
+        },
+    };
+    match &files.record {
+        Some(path) if files.capture.as_ref() == Some(path) => Err(bad_value(
+            "record",
+            &path.to_string_lossy(),
+            Problem::NotAllowed,
+            "settings.allowed.record_file",
+        )),
+        _ => Ok(files),
+    }
 }
 
 /// The command and what only its flags say.

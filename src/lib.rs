@@ -13,7 +13,7 @@
 //! | [`net`] | sockets, files, threads and clocks: drives `proto`, reports to `trace` | `proto`, `trace`, `settings` as data, `words` for the pages it serves |
 //! | [`headless`] | one printer a command: text for people, JSON lines for programs | all of the above |
 //! | [`dashboard`] | the terminal interface; only its `effects` name `net`, its `widgets` know no lab | all but `headless` |
-//! | [`cli`] | commands and flags | `settings`, `words`, the data types of `headless`, `net` and `proto` that flags choose |
+//! | [`cli`] | commands and flags | `settings`, `words`, the data types of `headless`, `net`, `proto` and `trace` that flags choose |
 //!
 //! `tests/layers.rs` reads the sources and fails with file and line where a row is broken.
 //!
@@ -80,6 +80,7 @@ pub mod trace {
 /// Sockets and clocks: drive [`proto`], report to [`trace`].
 pub mod net {
     pub mod completion;
+    pub mod configs;
     mod delay_line;
     pub mod draft;
     pub mod echo;
@@ -111,6 +112,7 @@ pub mod headless {
     pub mod mailbox;
     pub mod output;
     pub mod ping;
+    pub mod recording;
     pub mod serve;
 }
 

@@ -15,41 +15,29 @@ use sockscope::dashboard::tabs::ping::knobs::{Pace, PaceKind};
 use sockscope::dashboard::tabs::web::WebSetup;
 use sockscope::dashboard::tabs::wire::WireSetup;
 use sockscope::dashboard::{run, terminal};
-use sockscope::headless::output::{Failure, Format};
-use sockscope::headless::{echo, get, mail, mailbox, ping, serve};
+use sockscope::headless::output::{Failure, Format, INTERRUPTED};
+use sockscope::headless::recording::{Files, Session};
+use sockscope::headless::{echo, get, mail, mailbox, ping, recording, serve};
+use sockscope::net::configs;
 use sockscope::net::draft;
-use sockscope::net::echo::EchoConfig;
-use sockscope::net::files::{Hidden, Links, Listing, Policy, Root};
-use sockscope::net::mail_server::MailServerConfig;
-use sockscope::net::maildir::Store;
 use sockscope::net::os;
-use sockscope::net::password;
 use sockscope::net::resolve::{self, Family};
 use sockscope::net::stop::StopRequest;
-use sockscope::net::tls::{Authority, Certificate};
-use sockscope::net::web::{Keep, Trace, WebConfig};
-use sockscope::proto::guard::Caps;
+use sockscope::net::tls::Authority;
+use sockscope::net::web::Keep;
 use sockscope::proto::ping::{Mode, Plan};
-use sockscope::proto::secret::Secret;
 use sockscope::proto::smtp::plan::Password;
-use sockscope::proto::smtp::server::{Accounts, Service};
-use sockscope::proto::smtp::stage::Stage;
-use sockscope::settings::{
-    EchoSettings, Environment, MailServerSettings, MailStore, PingMode, PingPlan, PingSettings,
-    Place, WebSettings,
-};
+use sockscope::settings::{Environment, PingMode, PingPlan, Place};
 use sockscope::trace::clock::Clock;
-use sockscope::trace::recorder::Secrets;
+use sockscope::trace::escape::escape_hostile;
+use sockscope::trace::recorder::{Recorder, Secrets};
 use sockscope::trace::start_error::{Reason, StartError, Transport};
-use sockscope::words::{Words, outcome, phrases};
+use sockscope::words::{Words, phrases};
 
 /// Exit codes: what was asked for was done; it was tried in vain; it could not be tried.
 const DONE: u8 = 0;
 const IN_VAIN: u8 = 1;
 const BAD_USE: u8 = 2;
-
-/// The Maildir in the folder for what the program keeps.
-const MAILDIR: &str = "mail";
 
 fn main() -> ExitCode {
     let clock = Clock::new(Instant::now(), SystemTime::now());
@@ -84,14 +72,7 @@ fn carry_out(invocation: Invocation, clock: Clock) -> u8 {
             format,
             quiet,
             count,
-        } => run_echo(
-            &invocation.settings.echo,
-            format,
-            quiet,
-            count,
-            words,
-            clock,
-        ),
+        } => run_echo(&invocation, format, quiet, count, words, clock),
         Command::Ping {
             format,
             ref csv,
@@ -104,7 +85,7 @@ fn carry_out(invocation: Invocation, clock: Clock) -> u8 {
                     return BAD_USE;
                 }
             };
-            run_ping(&invocation.settings.ping, format, csv, family, words, clock)
+            run_ping(&invocation, format, csv, family, words, clock)
         }
         Command::Serve {
             format,
@@ -120,42 +101,9 @@ fn carry_out(invocation: Invocation, clock: Clock) -> u8 {
                 }
             };
             let report = serve::Report { format, log, file };
-            run_serve(&invocation.settings.web, report, words, clock)
+            run_serve(&invocation, report, words, clock)
         }
-        Command::Get {
-            url,
-            method,
-            headers,
-            body,
-            head,
-            raw,
-            family,
-            timeout,
-        } => {
-            let options = get::GetOptions {
-                url,
-                purpose: match (head, body) {
-                    (true, _) => get::Purpose::Head,
-                    (false, Some(text)) => get::Purpose::Send(text),
-                    (false, None) => get::Purpose::Fetch,
-                },
-                method,
-                fields: headers,
-                family,
-                patience: timeout,
-                shown: match (raw, io::stdout().is_terminal()) {
-                    (true, _) => get::Shown::Raw,
-                    (false, true) => get::Shown::Escaped,
-                    (false, false) => get::Shown::Exact,
-                },
-            };
-            match get::run(&options, words, clock, io::stdout().lock(), io::stderr()) {
-                Ok(get::ExitKind::Answered) => DONE,
-                Ok(get::ExitKind::InVain) => IN_VAIN,
-                Ok(get::ExitKind::BadUse) => BAD_USE,
-                Err(error) => finish(Err(error)),
-            }
-        }
+        Command::Get { .. } => run_get(&invocation, words, clock),
         Command::Mail(ref options) => run_mail(&invocation, options, words, clock),
         Command::Mailbox {
             format,
@@ -202,45 +150,153 @@ fn private(options: &mut OpenOptions, path: &Path, words: Words) -> Result<File,
     })
 }
 
-fn web_config(settings: &WebSettings, keep: Keep, words: Words) -> WebConfig {
-    WebConfig {
-        listen: settings.listen,
-        root: match &settings.folder {
-            Some(folder) => Root::Folder(folder.clone()),
-            None => Root::Embedded,
+/// Runs labs with the files that are asked for, and completes those however it ends.
+fn with_files(
+    invocation: &Invocation,
+    words: Words,
+    clock: Clock,
+    run: impl FnOnce(Recorder) -> u8,
+) -> u8 {
+    let files = &invocation.files;
+    if files.take_stdout() && io::stdout().is_terminal() {
+        complain(&words.t("recording.terminal"));
+        return BAD_USE;
+    }
+    if files.is_any() && files.secrets == Secrets::Shown {
+        complain(&words.t("recording.secrets"));
+    }
+    let session = Session::start(
+        files,
+        &command_line(&invocation.command),
+        clock,
+        |path| may_overwrite(path, words),
+        move |progress| {
+            if let Some(complaint) = recording::failure(progress, words) {
+                complain(&complaint);
+            }
         },
-        policy: Policy {
-            hidden: match settings.hidden {
-                true => Hidden::Served,
-                false => Hidden::Refused,
-            },
-            links: match settings.outside_links {
-                true => Links::Anywhere,
-                false => Links::Inside,
-            },
-            listing: match settings.listing {
-                true => Listing::On,
-                false => Listing::Off,
-            },
-        },
-        trace: match settings.trace {
-            true => Trace::Answered,
-            false => Trace::Refused,
-        },
-        service: settings.service.clone(),
-        limits: settings.limits,
-        keep,
-        words,
+    );
+    let session = match session {
+        Ok(session) => session,
+        Err(error) => {
+            complain(&recording::refusal(&error, words));
+            return BAD_USE;
+        }
+    };
+    let code = run(session.recorder());
+    let format = invocation.command.format();
+    // The labs have done what they were asked for, whether or not anybody reads this.
+    let told = session.finish();
+    let _ = recording::tell(&told, format, words, output(files), io::stderr());
+    code
+}
+
+/// Where a command prints: on standard error, if a file takes standard output for itself.
+fn output(files: &Files) -> Box<dyn Write> {
+    match files.take_stdout() {
+        true => Box::new(io::stderr()),
+        false => Box::new(io::stdout().lock()),
     }
 }
 
-fn run_serve(settings: &WebSettings, report: serve::Report, words: Words, clock: Clock) -> u8 {
-    let config = web_config(settings, Keep::HEADS, words);
-    let out = io::stdout().lock();
-    let result = runtime()
-        .map_err(Failure::Output)
-        .and_then(|runtime| runtime.block_on(serve::run(config, report, words, clock, out)));
-    end_of(result, words)
+/// Whether that is a terminal.
+fn is_screen(files: &Files) -> bool {
+    match files.take_stdout() {
+        true => io::stderr().is_terminal(),
+        false => io::stdout().is_terminal(),
+    }
+}
+
+/// What a file says about where it comes from. Arguments of those commands that take secrets stay out of it.
+fn command_line(command: &Command) -> String {
+    let all = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+    let program = "sockscope".to_owned();
+    let arguments: Vec<String> = match command {
+        Command::Get { .. } => vec!["get".to_owned()],
+        Command::Mail(_) => vec!["mail".to_owned()],
+        Command::Mailbox { .. } => vec!["mailbox".to_owned()],
+        _ => all.skip(1).collect(),
+    };
+    std::iter::once(program)
+        .chain(arguments)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// Asks about a file that is there, if there is somebody to ask.
+fn may_overwrite(path: &Path, words: Words) -> bool {
+    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        return false;
+    }
+    let path = escape_hostile(path.to_string_lossy().as_bytes()).into_owned();
+    let mut answer = String::new();
+    let asked = write!(
+        io::stderr(),
+        "{} ",
+        words.fill("recording.overwrite", &[("path", &path)])
+    );
+    asked.is_ok()
+        && io::stdin().read_line(&mut answer).is_ok()
+        && matches!(answer.trim(), "y" | "Y" | "yes")
+}
+
+fn run_serve(invocation: &Invocation, report: serve::Report, words: Words, clock: Clock) -> u8 {
+    let config = configs::web(&invocation.settings.web, Keep::HEADS, words);
+    with_files(invocation, words, clock, |recorder| {
+        let out = output(&invocation.files);
+        let run = serve::run(config, report, recorder, words, clock, out);
+        let result = runtime().map_err(Failure::Output);
+        end_of(result.and_then(|runtime| runtime.block_on(run)), words)
+    })
+}
+
+fn run_get(invocation: &Invocation, words: Words, clock: Clock) -> u8 {
+    let Command::Get {
+        url,
+        method,
+        headers,
+        body,
+        head,
+        raw,
+        family,
+        timeout,
+    } = invocation.command.clone()
+    else {
+        return BAD_USE;
+    };
+    let options = get::GetOptions {
+        url,
+        purpose: match (head, body) {
+            (true, _) => get::Purpose::Head,
+            (false, Some(text)) => get::Purpose::Send(text),
+            (false, None) => get::Purpose::Fetch,
+        },
+        method,
+        fields: headers,
+        family,
+        patience: timeout,
+        shown: match (raw, is_screen(&invocation.files)) {
+            (true, _) => get::Shown::Raw,
+            (false, true) => get::Shown::Escaped,
+            (false, false) => get::Shown::Exact,
+        },
+    };
+    let plan = match get::plan(&options, words) {
+        Ok(plan) => plan,
+        Err(complaint) => {
+            complain(&complaint);
+            return BAD_USE;
+        }
+    };
+    with_files(invocation, words, clock, |recorder| {
+        let (out, err) = (output(&invocation.files), io::stderr());
+        match get::run(&plan, options.shown, recorder, words, clock, out, err) {
+            Ok(get::ExitKind::Answered) => DONE,
+            Ok(get::ExitKind::InVain) => IN_VAIN,
+            Ok(get::ExitKind::Interrupted) => INTERRUPTED,
+            Err(error) => finish(Err(error)),
+        }
+    })
 }
 
 /// What the end of a command that runs a server says to the shell.
@@ -274,65 +330,18 @@ fn run_mail(
         words,
         clock,
     };
-    match mail::run(options, place, io::stdout().lock(), io::stderr()) {
-        Ok(code) => code,
-        Err(error) => finish(Err(error)),
-    }
-}
-
-/// The mail server as it is set; `state_folder` is for what it keeps. `password` is where the account's is, instead of the command in the settings.
-fn mail_config(
-    settings: &MailServerSettings,
-    state_folder: Option<&Path>,
-    password: Option<&Password>,
-    words: Words,
-) -> Result<MailServerConfig, String> {
-    let no_certificate = |error| words.fill("receive.no_certificate", &[("error", &error)]);
-    let certificate = match state_folder {
-        Some(folder) => Certificate::load_or_make(folder).map_err(|error| error.to_string()),
-        None => Certificate::passing(),
-    };
-    let command = settings.account_password_command.clone();
-    let password = password.cloned().or(command.map(Password::Command));
-    let accounts = match (&settings.account, password) {
-        (None, None) => Accounts::Anybody,
-        (None, Some(_)) => return Err(words.t("receive.no_user").into_owned()),
-        (Some(user), None) => {
-            return Err(words.fill("receive.no_password", &[("user", user)]));
+    let plan = match mail::plan(options, place) {
+        Ok(plan) => plan,
+        Err(complaints) => {
+            complaints.iter().for_each(|complaint| complain(complaint));
+            return BAD_USE;
         }
-        (Some(user), Some(password)) => Accounts::Only {
-            user: user.clone(),
-            password: fetched(&password, words)?,
-        },
     };
-    Ok(MailServerConfig {
-        listen: settings.listen,
-        tls_listen: settings.tls_listen,
-        store: match (&settings.store, state_folder) {
-            (MailStore::Memory, _) => Store::Memory,
-            (MailStore::Folder(folder), _) => Store::Folder(folder.clone()),
-            (MailStore::StateFolder, Some(folder)) => Store::Folder(folder.join(MAILDIR)),
-            (MailStore::StateFolder, None) => {
-                return Err(words.t("receive.no_state_folder").into_owned());
-            }
-        },
-        service: Service {
-            name: settings.name.clone(),
-            accounts,
-            limits: settings.limits,
-        },
-        faults: settings.all_faults(),
-        end_of_data: settings.end_of_data,
-        certificate: Some(certificate.map_err(no_certificate)?),
+    with_files(invocation, words, clock, |recorder| {
+        let (out, err) = (output(&invocation.files), io::stderr());
+        let ended = mail::run(&plan, options.format, recorder, words, clock, out, err);
+        ended.unwrap_or_else(|error| finish(Err(error)))
     })
-}
-
-/// A password, from wherever it is.
-fn fetched(password: &Password, words: Words) -> Result<Secret, String> {
-    let runtime = runtime().map_err(|error| error.to_string())?;
-    let fetched = runtime.block_on(password::fetch(password));
-    let stage = outcome::stage(Stage::Auth, words);
-    fetched.map_err(|failure| outcome::failure(&failure, &stage, words).what)
 }
 
 fn run_mailbox(
@@ -344,18 +353,19 @@ fn run_mailbox(
 ) -> u8 {
     let settings = &invocation.settings.mail.server;
     let state_folder = invocation.state_folder.as_deref();
-    let config = match mail_config(settings, state_folder, password, words) {
+    let config = match configs::mail(settings, state_folder, password, words) {
         Ok(config) => config,
         Err(complaint) => {
             complain(&complaint);
             return BAD_USE;
         }
     };
-    let out = io::stdout().lock();
-    let result = runtime()
-        .map_err(Failure::Output)
-        .and_then(|runtime| runtime.block_on(mailbox::run(config, format, words, clock, out)));
-    end_of(result, words)
+    with_files(invocation, words, clock, |recorder| {
+        let out = output(&invocation.files);
+        let run = mailbox::run(config, format, recorder, words, clock, out);
+        let result = runtime().map_err(Failure::Output);
+        end_of(result.and_then(|runtime| runtime.block_on(run)), words)
+    })
 }
 
 /// Everything async runs on this one thread; the labs have threads of their own.
@@ -365,25 +375,8 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
         .build()
 }
 
-fn echo_config(settings: &EchoSettings, count: Option<u64>) -> EchoConfig {
-    EchoConfig {
-        listen: settings.listen,
-        link: settings.link.clone(),
-        // Short enough to be read out in class and typed again.
-        seed: settings
-            .seed
-            .unwrap_or_else(|| u64::from(rand::random::<u16>())),
-        caps: Caps {
-            per_source: settings.rate_cap,
-            total: settings.total_cap,
-        },
-        allow_remote_duplicates: settings.allow_remote_duplicates,
-        count,
-    }
-}
-
 fn run_echo(
-    settings: &EchoSettings,
+    invocation: &Invocation,
     format: Format,
     quiet: bool,
     count: Option<u64>,
@@ -395,18 +388,13 @@ fn run_echo(
     } else {
         echo::Detail::Datagrams
     };
-    let config = echo_config(settings, count);
-    let result = runtime().map_err(Failure::Output).and_then(|runtime| {
-        runtime.block_on(echo::run(
-            config,
-            format,
-            detail,
-            words,
-            clock,
-            io::stdout().lock(),
-        ))
-    });
-    end_of(result, words)
+    let config = configs::echo(&invocation.settings.echo, count);
+    with_files(invocation, words, clock, |recorder| {
+        let out = output(&invocation.files);
+        let run = echo::run(config, format, detail, recorder, words, clock, out);
+        let result = runtime().map_err(Failure::Output);
+        end_of(result.and_then(|runtime| runtime.block_on(run)), words)
+    })
 }
 
 /// A plain ping has the length of its text; another length asked for besides is a contradiction, and said to be one.
@@ -419,14 +407,14 @@ fn contradicts_itself(plan: &PingPlan, words: Words) -> bool {
 }
 
 fn run_ping(
-    settings: &PingSettings,
+    invocation: &Invocation,
     format: Format,
     csv: Option<File>,
     family: Family,
     words: Words,
     clock: Clock,
 ) -> u8 {
-    let plan = settings.plan(Place::Command);
+    let plan = invocation.settings.ping.plan(Place::Command);
     if contradicts_itself(&plan, words) {
         return BAD_USE;
     }
@@ -464,13 +452,16 @@ fn run_ping(
         format,
         csv,
     };
-    match runtime()
-        .and_then(|runtime| runtime.block_on(ping::run(run, words, clock, io::stdout().lock())))
-    {
-        Ok(true) => DONE,
-        Ok(false) => IN_VAIN,
-        Err(error) => finish(Err(error)),
-    }
+    with_files(invocation, words, clock, |recorder| {
+        let out = output(&invocation.files);
+        let ended = runtime()
+            .and_then(|runtime| runtime.block_on(ping::run(run, recorder, words, clock, out)));
+        match ended {
+            Ok(true) => DONE,
+            Ok(false) => IN_VAIN,
+            Err(error) => finish(Err(error)),
+        }
+    })
 }
 
 /// Sees to it that a request to stop is obeyed even if the dashboard's thread is stuck in its terminal: after a while without an end the program
@@ -497,7 +488,7 @@ fn mail_lab(invocation: &Invocation, words: Words) -> MailConfig {
     let settings = &invocation.settings.mail.server;
     let state = invocation.state_folder.as_deref();
     MailConfig {
-        server: mail_config(settings, state, None, words).map_err(|error| StartError {
+        server: configs::mail(settings, state, None, words).map_err(|error| StartError {
             transport: Transport::Tcp,
             address: settings.listen,
             reason: Reason::Other,
@@ -506,6 +497,23 @@ fn mail_lab(invocation: &Invocation, words: Words) -> MailConfig {
         state: invocation.state_folder.clone(),
         saves: PathBuf::from("."),
     }
+}
+
+/// Opens the files that are asked for beside the dashboard.
+fn keep_files(labs: &mut Labs, files: &Files, words: Words) -> Result<(), String> {
+    if files.take_stdout() {
+        return Err(words.t("recording.dashboard").into_owned());
+    }
+    if files.secrets == Secrets::Shown {
+        complain(&words.t("recording.secrets"));
+    }
+    if !files.is_any() {
+        return Ok(());
+    }
+    let start = |targets| labs.start_recording(targets);
+    files
+        .open(start, |path| may_overwrite(path, words))
+        .map_err(|error| recording::refusal(&error, words))
 }
 
 fn run_dashboard(invocation: &Invocation, words: Words, clock: Clock) -> u8 {
@@ -518,15 +526,19 @@ fn run_dashboard(invocation: &Invocation, words: Words, clock: Clock) -> u8 {
         PingMode::Lab => PaceKind::Lab,
         PingMode::Steady => PaceKind::Steady,
     };
-    let labs = Labs::new(
-        echo_config(&settings.echo, None),
-        web_config(&settings.web, Keep::SCREEN, words),
+    let mut labs = Labs::new(
+        configs::echo(&settings.echo, None),
+        configs::web(&settings.web, Keep::SCREEN, words),
         mail_lab(invocation, words),
         plan.plain,
         Family::Any,
-        Secrets::Masked,
+        invocation.files.secrets,
         clock,
     );
+    if let Err(complaint) = keep_files(&mut labs, &invocation.files, words) {
+        complain(&complaint);
+        return BAD_USE;
+    }
     let setup = Setup {
         lang: invocation.lang,
         theme: settings.theme,

@@ -4,6 +4,7 @@ mod support;
 
 /// Tests of the commands that speak HTTP and SMTP.
 mod commands {
+    mod capture;
     mod get;
     mod mail;
     mod mailbox;

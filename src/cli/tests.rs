@@ -304,6 +304,37 @@ fn flags_of_the_mail_lab_become_settings() {
 }
 
 #[test]
+fn every_command_with_a_lab_can_keep_files() {
+    let all = "--capture a.pcapng --record b.jsonl --overwrite --show-secrets";
+    let files = Files {
+        capture: Some(PathBuf::from("a.pcapng")),
+        record: Some(PathBuf::from("b.jsonl")),
+        overwrite: true,
+        secrets: Secrets::Shown,
+    };
+    for line in [
+        format!("{all}"),
+        format!("echo {all}"),
+        format!("ping {all}"),
+        format!("serve {all}"),
+        format!("get host {all}"),
+        format!("mail --to a@b {all}"),
+        format!("mailbox {all}"),
+        format!("{all} echo"),
+        format!("--capture x --overwrite echo --capture a.pcapng --record b.jsonl --show-secrets"),
+    ] {
+        assert_eq!(run(&line).map(|got| got.files), Ok(files.clone()), "{line}");
+    }
+    for line in ["", "echo", "config", "completions zsh"] {
+        let files = run(line).unwrap().files;
+        assert_eq!(files, Files::default(), "{line}");
+        assert!(!files.is_any());
+    }
+    assert!(run("--record a").unwrap().files.is_any());
+    refused("config --capture a", &[]);
+}
+
+#[test]
 fn the_folder_for_what_is_kept_comes_along() {
     let state = |variables: &[_]| with("mailbox", variables).unwrap().state_folder;
     assert_eq!(state(&[]), Some(PathBuf::from("/state")));
@@ -314,7 +345,7 @@ fn the_folder_for_what_is_kept_comes_along() {
 #[test]
 fn the_dashboard_starts_as_it_is_told() {
     let line = "--listen :0 --preset wifi --loss none --seed 1 --target a --target b:2 --ascii \
-                --web-listen :80 --web-folder pages --one-at-a-time";
+                --web-listen :80 --web-folder pages --one-at-a-time --wire-memory 2M";
     let Invocation { settings, .. } = run(line).unwrap();
     assert_eq!(settings.echo.preset, "wifi");
     assert!(settings.echo.link.request.loss.is_none());
@@ -323,6 +354,7 @@ fn the_dashboard_starts_as_it_is_told() {
     assert_eq!(settings.web.listen, "127.0.0.1:80".parse().unwrap());
     assert_eq!(settings.web.folder, Some(PathBuf::from("pages")));
     assert_eq!(settings.web.service.mode, Mode::OneAtATime);
+    assert_eq!(settings.wire.memory, 2 << 20);
 }
 
 #[test]
@@ -515,6 +547,16 @@ fn bad_use_is_explained_in_the_chosen_language() {
             "mail --to a@b --count 4294967296",
             "sockscope: --count: count = \"4294967296\": write a number of messages from 1 to 4294967295\n",
             "sockscope: --count：count = “4294967296”：请写邮件数，1 到 4294967295\n",
+        ),
+        (
+            "echo --capture a --record a",
+            "sockscope: --record: record = \"a\": write another file than that of --capture\n",
+            "sockscope: --record：record = “a”：请写与 --capture 不同的文件\n",
+        ),
+        (
+            "--wire-memory 1",
+            "sockscope: --wire-memory: wire.memory = \"1\": write a number of bytes from 1M to 4G, such as 64M (M is 1048576)\n",
+            "sockscope: --wire-memory：wire.memory = “1”：请写字节数，1M 到 4G，例如 64M（M 表示 1048576）\n",
         ),
         (
             "echo --count 0",

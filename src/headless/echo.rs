@@ -14,6 +14,7 @@ use crate::proto::link::{LinkSettings, format_duration, presets};
 use crate::trace::clock::Clock;
 use crate::trace::escape::escape_hostile;
 use crate::trace::event::{ClientCounts, EchoCounts, EchoDatagram, EchoEvent, Event};
+use crate::trace::recorder::Recorder;
 use crate::trace::tap::Tap;
 use crate::words::{Words, phrases};
 
@@ -73,6 +74,7 @@ pub async fn run(
     config: EchoConfig,
     format: Format,
     detail: Detail,
+    recorder: Recorder,
     words: Words,
     clock: Clock,
     out: impl Write,
@@ -90,7 +92,8 @@ pub async fn run(
     let tap = Tap::new(TAP, {
         let wake = wake.clone();
         move || wake.notify_one()
-    });
+    })
+    .recording(recorder);
     let mut server = EchoServer::start(config, clock, tap.clone()).map_err(Failure::Start)?;
     let mut events = Vec::new();
     while !server.is_finished() && !printer.output.is_closed() {

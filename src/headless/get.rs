@@ -4,6 +4,7 @@
 mod request;
 
 use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -11,14 +12,19 @@ use tokio::sync::oneshot;
 use self::request::{Refused, Url};
 use crate::net::request_sender::{Plan, converse};
 use crate::net::resolve::Family;
+use crate::net::stop::StopRequest;
 use crate::proto::http::reply::{Asked, Head, Reader};
 use crate::proto::http::script::{Pace, awaited};
 use crate::trace::clock::Clock;
 use crate::trace::escape::escape_hostile;
+use crate::trace::event::Event;
 use crate::trace::recorder::Recorder;
-use crate::trace::web::{SenderEnd, SenderEvent};
+use crate::trace::tap::Tap;
+use crate::trace::web::{SenderEnd, SenderEvent, SenderId};
 use crate::words::{Words, phrases};
 
+/// The only sender of the command.
+const SENDER: SenderId = 1;
 /// The longest part of a line of the body that waits for its end, in bytes.
 const LONGEST_HELD: usize = 8 * 1024;
 
@@ -82,72 +88,101 @@ pub enum ExitKind {
     /// A complete answer came, whatever its status.
     Answered,
     InVain,
-    /// The arguments make no request.
-    BadUse,
+    /// Somebody asked the program to end before that.
+    Interrupted,
 }
 
-/// Sends the request and prints what happens to `out`, and to `err` what went wrong.
+/// The request that the options ask for, or why they make none.
 ///
 /// # Errors
-/// Those of writing.
-pub fn run(
-    options: &GetOptions,
-    words: Words,
-    clock: Clock,
-    out: impl Write,
-    mut err: impl Write,
-) -> io::Result<ExitKind> {
+/// A sentence for whoever typed them.
+pub fn plan(options: &GetOptions, words: Words) -> Result<Plan, String> {
+    let purpose = &options.purpose;
+    let method = options.method.as_deref().unwrap_or(purpose.method());
     let made = Url::parse(&options.url).and_then(|url| {
-        let purpose = &options.purpose;
-        let method = options.method.as_deref().unwrap_or(purpose.method());
         let bytes = request::build(&url, method, &options.fields, purpose.content())?;
         Ok((url.target, bytes))
     });
-    let (target, bytes) = match made {
-        Ok(made) => made,
-        Err(refused) => {
-            writeln!(err, "sockscope: {}", refusal(&refused, words))?;
-            return Ok(ExitKind::BadUse);
-        }
-    };
-    let plan = Plan {
+    let (target, bytes) = made.map_err(|refused| refusal(&refused, words))?;
+    Ok(Plan {
         target,
         family: options.family,
         bytes,
         pace: Pace::AtOnce,
         patience: options.patience,
-    };
+    })
+}
+
+/// Sends the request and prints what happens to `out`, and to `err` what went wrong.
+///
+/// # Errors
+/// Those of writing, and of listening for a request to stop.
+pub fn run(
+    plan: &Plan,
+    shown: Shown,
+    recorder: Recorder,
+    words: Words,
+    clock: Clock,
+    out: impl Write,
+    mut err: impl Write,
+) -> io::Result<ExitKind> {
     let asked = awaited(&plan.bytes).first().copied();
     let asked = asked.unwrap_or(Asked::Content);
-    let mut printer = Printer::new(out, options.shown, asked, words, clock.at(Instant::now()));
+    let mut printer = Printer::new(out, shown, asked, words, clock.at(Instant::now()));
     let (stop, stopped) = oneshot::channel();
-    let mut stop = Some(stop);
+    let stop = Stop::listen(stop)?;
+    // The printer gets its events without a detour; what is in the tap goes into files only.
+    let files = Tap::new(0, || {}).recording(recorder);
     let mut written = Ok(());
-    let recorder = Recorder::off();
-    converse(
-        &plan,
-        u64::MAX,
-        clock,
-        &recorder,
-        stopped,
-        |event, exact| {
-            if written.is_ok() {
-                written = printer.print(event, exact);
-            }
-            if written.is_err() {
-                // Nobody reads on.
-                stop = None;
-            }
-        },
-    );
+    let report = |event: SenderEvent, exact: &[u8]| {
+        files.push_with(|| Event::Sender {
+            id: SENDER,
+            event: event.clone(),
+        });
+        if written.is_ok() {
+            written = printer.print(event, exact);
+        }
+        if written.is_err() {
+            // Nobody reads on.
+            stop.now();
+        }
+    };
+    converse(plan, u64::MAX, clock, files.recorder(), stopped, report);
     written?;
-    if let Some(complaint) = complaint(&printer, &plan, words) {
+    if let Some(complaint) = complaint(&printer, plan, words) {
         writeln!(err, "sockscope: {complaint}")?;
     }
     Ok(match printer.end {
         Some(SenderEnd::Complete) => ExitKind::Answered,
+        Some(SenderEnd::Stopped) => ExitKind::Interrupted,
         _ => ExitKind::InVain,
     })
+}
+
+/// Ends the conversation: at a request to end the program, so that its files are completed, or when nobody reads on.
+struct Stop(Arc<Mutex<Option<oneshot::Sender<()>>>>);
+
+impl Stop {
+    fn listen(stop: oneshot::Sender<()>) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let mut request = runtime.block_on(async { StopRequest::listen() })?;
+        let stop = Self(Arc::new(Mutex::new(Some(stop))));
+        let on_request = Self(stop.0.clone());
+        // It ends with the program.
+        std::thread::Builder::new()
+            .name("stop".to_owned())
+            .spawn(move || {
+                runtime.block_on(request.requested());
+                on_request.now();
+            })?;
+        Ok(stop)
+    }
+
+    fn now(&self) {
+        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
 }
 
 /// Why the arguments make no request.

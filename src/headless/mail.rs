@@ -17,19 +17,21 @@ use serde::Serialize;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::dialogue::{Said, micros};
-use super::output::{Format, Output};
+use super::output::{Format, INTERRUPTED, Output};
 use crate::net::mail_client;
 use crate::net::stop::StopRequest;
 use crate::proto::secret::Secret;
 use crate::proto::smtp::code::Class;
 use crate::proto::smtp::outcome::{Failure, Need, Outcome, Recipient, RecipientFate};
-use crate::proto::smtp::plan::{Order, Password};
+use crate::proto::smtp::plan::{Order, Password, Plan};
 use crate::proto::smtp::stage::Stage;
 use crate::settings::MailSettings;
 use crate::trace::clock::Clock;
 use crate::trace::escape::escape_hostile;
-use crate::trace::mail::{Decided, Fit, SendingEvent, Speech, Spoken, Summary, TlsCard};
+use crate::trace::event::Event;
+use crate::trace::mail::{Decided, Fit, SendingEvent, SendingId, Speech, Spoken, Summary, TlsCard};
 use crate::trace::recorder::Recorder;
+use crate::trace::tap::Tap;
 use crate::trace::transcript::{Latencies, Transcript};
 use crate::words::{Lang, Words, outcome, smtp};
 
@@ -38,10 +40,10 @@ const COUNTER: Duration = Duration::from_secs(1);
 /// Commands that are remembered until their replies come: more than the recipients that are sent in one go.
 const UNANSWERED: usize = 1_024;
 
-/// The command line was not understood, or a password or file could not be read.
-pub const BAD_USE: u8 = 2;
-/// Ctrl+C, as shells have it: 128 and the number of the signal.
-const INTERRUPTED: u8 = 130;
+/// A file that was to be sent could not be read.
+const BAD_USE: u8 = 2;
+/// The only sending of the command.
+const SENDING: SendingId = 1;
 
 /// What is told by flags alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,34 +85,43 @@ pub struct Place<'a> {
     pub clock: Clock,
 }
 
+/// What the options ask for; a password that is nowhere else is asked for at the terminal.
+///
+/// # Errors
+/// Sentences for whoever typed them.
+pub fn plan(options: &MailOptions, place: Place) -> Result<Plan, Vec<String>> {
+    plan::plan(options, place, io::stdin(), ask)
+}
+
 /// Sends the message and prints what happens to `out`, and to `err` what went wrong.
 ///
 /// Gives the exit code: 0 all accepted, 1 some, 2 bad use, 3 no connection or it was lost, 4 TLS, 5 login refused, 6 refused by the server, 7 unknown,
 /// 130 ended by Ctrl+C.
 ///
 /// # Errors
-/// Those of writing.
+/// Those of writing, and of listening for a request to stop.
 pub fn run(
-    options: &MailOptions,
-    place: Place,
+    plan: &Plan,
+    format: Format,
+    recorder: Recorder,
+    words: Words,
+    clock: Clock,
     out: impl Write,
-    mut err: impl Write,
+    err: impl Write,
 ) -> io::Result<u8> {
-    let Place { clock, words, .. } = place;
-    let plan = match plan::plan(options, place, io::stdin(), ask) {
-        Ok(plan) => plan,
-        Err(complaints) => {
-            for complaint in complaints {
-                writeln!(err, "sockscope: {complaint}")?;
-            }
-            return Ok(BAD_USE);
-        }
-    };
     let (orders, waiting) = tokio::sync::mpsc::unbounded_channel();
     let interrupted = end_politely(orders, words)?;
-    let printer = Printer::new(out, options.format, plan.count, words);
+    let printer = Printer::new(out, format, plan.count, words);
+    // The printer gets its events without a detour; what is in the tap goes into files only.
+    let files = Tap::new(0, || {}).recording(recorder);
     let send = |report: &mut dyn FnMut(SendingEvent)| {
-        mail_client::send(&plan, clock, waiting, &Recorder::off(), report);
+        mail_client::send(plan, clock, waiting, files.recorder(), |event| {
+            files.push_with(|| Event::Sending {
+                id: SENDING,
+                event: event.clone(),
+            });
+            report(event);
+        });
     };
     let summary = printed(printer, send)?;
     let is_interrupted = interrupted.load(Ordering::Relaxed);

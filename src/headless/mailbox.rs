@@ -25,6 +25,7 @@ use crate::trace::clock::Clock;
 use crate::trace::escape::escape_hostile;
 use crate::trace::event::Event;
 use crate::trace::mail::{Arrived, MailEvent, MailReport, SessionEnd, SessionId, Speech};
+use crate::trace::recorder::Recorder;
 use crate::trace::tap::Tap;
 use crate::words::{Words, phrases};
 
@@ -44,6 +45,7 @@ const CHUNK: usize = 256 << 10;
 pub async fn run(
     config: MailServerConfig,
     format: Format,
+    recorder: Recorder,
     words: Words,
     clock: Clock,
     out: impl Write,
@@ -53,7 +55,8 @@ pub async fn run(
     let tap = Tap::new(TAP, {
         let wake = wake.clone();
         move || wake.notify_one()
-    });
+    })
+    .recording(recorder);
     let wrong = Wrong {
         faults: config.faults.clone(),
         end_of_data: config.end_of_data,

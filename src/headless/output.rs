@@ -6,6 +6,9 @@ use serde::Serialize;
 
 use crate::trace::start_error::StartError;
 
+/// The exit code of a command that Ctrl+C ended before it was done, as shells have it: 128 and the number of the signal.
+pub const INTERRUPTED: u8 = 130;
+
 /// How a command reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {

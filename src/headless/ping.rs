@@ -17,6 +17,7 @@ use crate::trace::clock::Clock;
 use crate::trace::csv::CsvFile;
 use crate::trace::escape::escape_hostile;
 use crate::trace::event::{Event, PingerEvent, TargetId};
+use crate::trace::recorder::Recorder;
 use crate::trace::tap::Tap;
 use crate::words::{Words, phrases};
 
@@ -64,13 +65,20 @@ enum Line<'a> {
 }
 
 /// Pings until every ping is decided, or until it is asked to stop or its reader has gone; then prints the summaries. Tells whether any reply came.
-pub async fn run(run: PingRun, words: Words, clock: Clock, out: impl Write) -> io::Result<bool> {
+pub async fn run(
+    run: PingRun,
+    recorder: Recorder,
+    words: Words,
+    clock: Clock,
+    out: impl Write,
+) -> io::Result<bool> {
     let mut stop = StopRequest::listen()?;
     let wake = Arc::new(tokio::sync::Notify::new());
     let tap = Tap::new(TAP, {
         let wake = wake.clone();
         move || wake.notify_one()
-    });
+    })
+    .recording(recorder);
     let csv = run
         .csv
         .map(|file| CsvFile::new(file, CSV_HEADER))

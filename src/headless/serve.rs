@@ -20,6 +20,7 @@ use crate::proto::stats::{RttMicros, RttSummary};
 use crate::trace::clock::Clock;
 use crate::trace::escape::escape_hostile;
 use crate::trace::event::Event;
+use crate::trace::recorder::Recorder;
 use crate::trace::tap::Tap;
 use crate::trace::web::{WebEvent, WebFigures};
 use crate::words::{Words, phrases};
@@ -131,6 +132,7 @@ fn in_micros(durations: &RttSummary) -> RttMicros {
 pub async fn run(
     config: WebConfig,
     report: Report,
+    recorder: Recorder,
     words: Words,
     clock: Clock,
     out: impl Write,
@@ -140,7 +142,8 @@ pub async fn run(
     let tap = Tap::new(TAP, {
         let wake = wake.clone();
         move || wake.notify_one()
-    });
+    })
+    .recording(recorder);
     let mut printer = Printer::new(report, config.root.clone(), words, clock, out);
     let mut server = WebServer::start(config, clock, tap.clone()).map_err(Failure::Start)?;
     let mut events = Vec::new();

@@ -363,7 +363,7 @@ impl Outlet {
                 error,
             },
         };
-        let is_new = fs::metadata(&path).is_err();
+        let is_new = !is_stdout(&path) && fs::metadata(&path).is_err();
         let out = Out::new(create(&path, overwrite).map_err(failed)?);
         let program = concat!("sockscope ", env!("CARGO_PKG_VERSION")).to_owned();
         let command = command.to_owned();
@@ -472,8 +472,21 @@ impl Outlet {
     }
 }
 
+/// Whether a file's name, `-`, stands for standard output.
+pub fn is_stdout(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// Opens what the path stands for.
+fn create(path: &Path, overwrite: bool) -> io::Result<Box<dyn Write + Send>> {
+    if is_stdout(path) {
+        return Ok(Box::new(io::stdout()));
+    }
+    Ok(Box::new(create_file(path, overwrite)?))
+}
+
 /// Makes the file, private to the user. A pipe or a device holds nothing that could be overwritten.
-fn create(path: &Path, overwrite: bool) -> io::Result<File> {
+fn create_file(path: &Path, overwrite: bool) -> io::Result<File> {
     let kind = fs::metadata(path).map(|metadata| metadata.file_type());
     let is_device = kind.is_ok_and(|kind| !kind.is_file() && !kind.is_dir());
     if is_device {
@@ -499,12 +512,12 @@ struct Out(Arc<Mutex<Buffered>>);
 
 struct Buffered {
     /// `None` when no more is to be written.
-    file: Option<BufWriter<File>>,
+    file: Option<BufWriter<Box<dyn Write + Send>>>,
     bytes: u64,
 }
 
 impl Out {
-    fn new(file: File) -> Self {
+    fn new(file: Box<dyn Write + Send>) -> Self {
         Self(Arc::new(Mutex::new(Buffered {
             file: Some(BufWriter::new(file)),
             bytes: 0,

@@ -41,7 +41,19 @@ fn clock() -> Clock {
 /// Output, complaints and exit of a run.
 fn carry_out(options: &GetOptions) -> (Vec<u8>, String, ExitKind) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let exit = run(options, Words(Lang::En), clock(), &mut out, &mut err).unwrap();
+    let words = Words(Lang::En);
+    let plan = plan(options, words).unwrap();
+    let off = Recorder::off();
+    let exit = run(
+        &plan,
+        options.shown,
+        off,
+        words,
+        clock(),
+        &mut out,
+        &mut err,
+    )
+    .unwrap();
     (out, String::from_utf8(err).unwrap(), exit)
 }
 
@@ -229,9 +241,8 @@ fn arguments_that_make_no_request_are_refused() {
             "X: a\\r\\nY: b is no header field",
         ),
     ] {
-        let (out, err, exit) = carry_out(&options);
-        assert!(out.is_empty() && err.contains(complaint), "{err}");
-        assert_eq!(exit, ExitKind::BadUse);
+        let said = plan(&options, Words(Lang::En)).unwrap_err();
+        assert!(said.contains(complaint), "{said}");
     }
 }
 
@@ -247,7 +258,18 @@ fn a_reader_who_has_gone_ends_it() {
         }
     }
     let options = options(&server(GOOD), Shown::Escaped);
-    let result = run(&options, Words(Lang::En), clock(), Closed, io::sink());
+    let words = Words(Lang::En);
+    let plan = plan(&options, words).unwrap();
+    let off = Recorder::off();
+    let result = run(
+        &plan,
+        options.shown,
+        off,
+        words,
+        clock(),
+        Closed,
+        io::sink(),
+    );
     assert_eq!(
         result.map_err(|error| error.kind()),
         Err(io::ErrorKind::BrokenPipe)
