@@ -146,8 +146,9 @@ mod tests {
         }
 
         #[test]
-        fn every_address_and_port_is_valid(address: std::net::SocketAddr) {
-            prop_assume!(!address.to_string().contains('%'));
+        fn every_address_and_port_is_valid(ip: std::net::IpAddr, port: u16) {
+            // Made of its parts an address has no scope, which a host has no place for.
+            let address = std::net::SocketAddr::new(ip, port);
             prop_assert!(is_valid(address.to_string().as_bytes()));
         }
     }
