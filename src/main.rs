@@ -162,7 +162,7 @@ fn with_files(
         complain(&words.t("recording.terminal"));
         return BAD_USE;
     }
-    if files.is_any() && files.secrets == Secrets::Shown {
+    if files.secrets == Secrets::Shown {
         complain(&words.t("recording.secrets"));
     }
     let session = Session::start(

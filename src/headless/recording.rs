@@ -129,13 +129,17 @@ impl Session {
         may_overwrite: impl FnMut(&Path) -> bool,
         complain: impl FnMut(&Progress) + Send + 'static,
     ) -> Result<Self, OpenError> {
+        let recorder = match (files.is_any(), files.secrets) {
+            (false, Secrets::Masked) => Recorder::off(),
+            // Without a file, too, it says that secrets are shown.
+            _ => Recorder::new(clock, files.secrets, None),
+        };
         if !files.is_any() {
             return Ok(Self {
-                recorder: Recorder::off(),
+                recorder,
                 watch: None,
             });
         }
-        let recorder = Recorder::new(clock, files.secrets, None);
         let open =
             |targets| Recording::start(&recorder, targets, clock, command.to_owned(), Vec::new());
         let recording = files.open(open, may_overwrite)?;
@@ -348,6 +352,12 @@ mod tests {
         let session = Session::start(&none, "", clock, |_| false, |_| {}).unwrap();
         assert!(!session.recorder().shows_secrets());
         assert_eq!(session.finish().len(), 0);
+        let shown = Files {
+            secrets: Secrets::Shown,
+            ..none
+        };
+        let session = Session::start(&shown, "", clock, |_| false, |_| {}).unwrap();
+        assert!(session.recorder().shows_secrets());
     }
 
     #[test]
