@@ -119,6 +119,7 @@ impl Scene {
             targets: vec![(0, Figures::with_bars(&self.stats))],
             web: None,
             mail: None,
+            capture: None,
         };
         let now = self.now();
         self.app.update(Msg::Counters(counters), now);

@@ -313,7 +313,7 @@ fn every_command_with_a_lab_can_keep_files() {
         secrets: Secrets::Shown,
     };
     for line in [
-        format!("{all}"),
+        all.to_owned(),
         format!("echo {all}"),
         format!("ping {all}"),
         format!("serve {all}"),
@@ -321,7 +321,8 @@ fn every_command_with_a_lab_can_keep_files() {
         format!("mail --to a@b {all}"),
         format!("mailbox {all}"),
         format!("{all} echo"),
-        format!("--capture x --overwrite echo --capture a.pcapng --record b.jsonl --show-secrets"),
+        "--capture x --overwrite echo --capture a.pcapng --record b.jsonl --show-secrets"
+            .to_owned(),
     ] {
         assert_eq!(run(&line).map(|got| got.files), Ok(files.clone()), "{line}");
     }

@@ -170,6 +170,7 @@ impl Bench {
             targets: vec![(0, figures)],
             web: None,
             mail: None,
+            capture: None,
         };
         let now = self.now;
         self.app.update(Msg::Counters(counters), now);

@@ -27,6 +27,10 @@ pub struct Wire {
     log: SocketLog,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most sessions are in clear text, and a session has one channel"
+)]
 enum Channel {
     Clear(Socket),
     Encrypted(Box<TlsStream<Watched>>),

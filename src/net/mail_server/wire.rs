@@ -18,6 +18,10 @@ pub struct Wire {
     log: SocketLog,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most sessions are in clear text, and a session has one channel"
+)]
 pub enum Channel {
     Clear(Socket),
     Tls(Box<TlsStream<Socket>>),

@@ -43,7 +43,7 @@ fn with_line(line: &str) -> Vec<u8> {
     file.extend_from_slice(line.as_bytes());
     file.extend_from_slice(b"\n\n");
     file.extend_from_slice(
-        &written(&[note("after")])
+        written(&[note("after")])
             .split(|&b| b == b'\n')
             .nth(1)
             .unwrap(),

@@ -265,7 +265,7 @@ fn the_held_command_stands_there_with_what_is_hoped_for() {
         at,
         stage: Stage::Rcpt,
         line: Line::open(b"RCPT TO:<teacher@example.com>"),
-        expected: code::expected(Stage::Rcpt),
+        expected: code::expected(Stage::Rcpt).into(),
     });
     for size in SIZES {
         let screen = bench.screen(size);

@@ -212,7 +212,7 @@ impl Canvas {
         let room = |least: usize| runs.iter().find(|(_, _, run)| *run >= least);
         let longest = || runs.iter().rev().max_by_key(|(_, _, run)| *run);
         let chosen = room(needs + 2).or_else(|| room(label + 2)).or_else(longest);
-        if let Some(&(row, start, run)) = chosen.filter(|(_, _, run)| *run >= label.min(4).max(1)) {
+        if let Some(&(row, start, run)) = chosen.filter(|(_, _, run)| *run >= label.clamp(1, 4)) {
             let text = if needs + 2 <= run && is_across && !arrow.note.is_empty() {
                 &both
             } else {
