@@ -313,7 +313,9 @@ impl Worker {
         self.counts.send_failures += batch.flush(&self.socket) as u64;
         if let Some(sent_at) = sent_at {
             self.note_sent(batch, received, sent_at);
-            self.log.tell(self.calls.drain(..));
+            if !self.calls.is_empty() {
+                self.log.tell(self.calls.drain(..));
+            }
         }
         if let Some(delay_line) = self.delay_line.as_ref().filter(|line| line.holds_any()) {
             for slot in (0..received).filter(|&slot| batch.is_answered(slot)) {

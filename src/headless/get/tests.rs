@@ -137,6 +137,28 @@ fn raw_is_every_byte_of_the_answer_and_nothing_else() {
 }
 
 #[test]
+fn secrets_are_masked_but_not_in_an_answer_that_is_asked_for_as_it_is() {
+    let answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nSet-Cookie: id=7\r\n\r\n{\"token\": \"abc\"}";
+    let with_login = |shown| GetOptions {
+        fields: vec!["Authorization: Basic Ym9iOng=".to_owned()],
+        ..options(&server(answer), shown)
+    };
+    let (out, _, _) = carry_out(&with_login(Shown::Escaped));
+    let lines = text(out);
+    for line in [
+        r"> Authorization: **************\r\n",
+        r"< Set-Cookie: ****\r\n",
+        r#"{"token": "***"}"#,
+    ] {
+        assert!(lines.iter().any(|shown| shown == line), "{line}: {lines:?}");
+    }
+    let (out, _, _) = carry_out(&with_login(Shown::Raw));
+    assert_eq!(out, answer);
+    let (out, _, _) = carry_out(&with_login(Shown::Exact));
+    assert!(String::from_utf8_lossy(&out).contains(r#"{"token": "abc"}"#));
+}
+
+#[test]
 fn a_hostile_body_reaches_no_terminal_but_a_file() {
     let answer = b"HTTP/1.1 200 \x1b]0;x\r\n\r\na\tb\x1b[2J\xff\n\r\n\xe2\x80\xae";
     let (out, _, _) = carry_out(&options(&server(answer), Shown::Escaped));
