@@ -17,7 +17,7 @@ use super::shell;
 use super::tabs::mail::{MailSetup, MailTab, Question};
 use super::tabs::ping::{Figures, PingSetup, PingTab};
 use super::tabs::web::{WebReport, WebSetup, WebTab};
-use super::tabs::wire::{WireSetup, WireTab};
+use super::tabs::wire::{self, WireSetup, WireTab};
 use super::theme::{Signs, Theme};
 use super::widgets::Glyphs;
 use crate::proto::http::script;
@@ -538,6 +538,19 @@ impl App {
                 return Vec::new();
             }
         }
+        if action == Action::Open {
+            match (self.open_subject(), self.front) {
+                (Some(subject), Tab::Wire) => self.show_in_lab(&subject),
+                (Some(subject), _) => self.show_on_wire(&subject),
+                (None, Tab::Wire) => self.notify("notice.not_in_lab", &""),
+                (None, _) => return self.act_in_front(action),
+            }
+            return Vec::new();
+        }
+        let steps = matches!(action, Action::StepForward | Action::StepBack);
+        if steps && self.frozen_at.is_none() {
+            self.freeze();
+        }
         match action {
             Action::Quit => {
                 let mut effects = self.mail.save_draft();
@@ -573,20 +586,33 @@ impl App {
             }
             Action::Note => self.prompt(Purpose::Note, String::new()),
             Action::Capture => return self.capture_asked(),
-            _ => {
-                let (effects, prompt) = match self.front {
-                    Tab::Ping => self.ping.act(action, self.now),
-                    Tab::Web => self.web.act(action, self.now, self.words()),
-                    Tab::Mail => self.mail.act(action, self.now),
-                    Tab::Wire => self.wire.act(action, self.now, self.words()),
-                };
-                if let Some((purpose, text)) = prompt {
-                    self.prompt(purpose, text);
-                }
-                return effects;
-            }
+            _ => return self.act_in_front(action),
         }
         Vec::new()
+    }
+
+    /// Leaves an action to the tab in front.
+    fn act_in_front(&mut self, action: Action) -> Vec<Effect> {
+        let (effects, prompt) = match self.front {
+            Tab::Ping => self.ping.act(action, self.now),
+            Tab::Web => self.web.act(action, self.now, self.words()),
+            Tab::Mail => self.mail.act(action, self.now),
+            Tab::Wire => self.wire.act(action, self.now, self.words()),
+        };
+        if let Some((purpose, text)) = prompt {
+            self.prompt(purpose, text);
+        }
+        effects
+    }
+
+    /// What Enter leads to in another tab: the open details of a lab to the wire, a row of the wire to its lab.
+    fn open_subject(&self) -> Option<Subject> {
+        match self.front {
+            Tab::Ping => self.ping.subject(),
+            Tab::Web => self.web.subject(),
+            Tab::Mail => self.mail.subject(),
+            Tab::Wire => self.wire.subject(),
+        }
     }
 
     /// Goes to the Wire tab and selects what a row of a lab is about.
@@ -596,6 +622,23 @@ impl App {
             self.zoomed = false;
         } else {
             self.notify("notice.not_on_wire", &"");
+        }
+    }
+
+    /// Goes to the tab of a lab and selects the row that something on the wire is about.
+    pub fn show_in_lab(&mut self, subject: &Subject) {
+        let (tab, shown) = match subject {
+            Subject::Ping { .. } | Subject::Datagram { .. } => (Tab::Ping, self.ping.show(subject)),
+            Subject::Exchange { .. } | Subject::Sender(_) => (Tab::Web, self.web.show(subject)),
+            Subject::Sending { .. } | Subject::Session { .. } => {
+                (Tab::Mail, self.mail.show_subject(subject))
+            }
+        };
+        if shown {
+            self.front = tab;
+            self.zoomed = false;
+        } else {
+            self.notify("notice.not_in_lab", &"");
         }
     }
 
@@ -745,7 +788,7 @@ impl App {
                     Tab::Ping => self.ping.click(body, self.zoomed, column, row),
                     Tab::Web => self.web.click(body, self.zoomed, column, row),
                     Tab::Mail => return self.mail.click(body, self.zoomed, column, row),
-                    Tab::Wire => self.wire.click(body, self.zoomed, column, row),
+                    Tab::Wire => wire::click(self, body, column, row),
                 }
                 return Vec::new();
             }

@@ -122,6 +122,8 @@ pub enum Context {
     List,
     /// The focused panel is the link's knobs.
     Link,
+    /// The details of a ping are open.
+    PingDetail,
     /// A lab could not start.
     Failed,
     WebTab,
@@ -276,6 +278,7 @@ pub static BINDINGS: &[Binding] = {
         binding(C::Chart, &[key(KeyCode::Home), char('g')], A::First, "Home g", "key.oldest", None),
         binding(C::Chart, &[key(KeyCode::End), char('G')], A::Last, "End G", "key.now", None),
         binding(C::Chart, &[key(KeyCode::Enter)], A::Open, "Enter", "key.details", Some(3)),
+        binding(C::PingDetail, &[key(KeyCode::Enter)], A::Open, "Enter", "key.on_wire", Some(2)),
         binding(C::PingTab, &[char('s')], A::Export, "s", "key.export_csv", None),
         binding(C::PingTab, &[char('S')], A::StartStop, "S", "key.start_stop", Some(3)),
         binding(C::PingTab, &[char('+'), char('=')], A::LossUp, "+", "key.loss_up", None),
@@ -307,6 +310,7 @@ pub static BINDINGS: &[Binding] = {
         binding(C::WebDetail, &[], A::NextPage, "←→", "key.pages", Some(2)),
         binding(C::WebDetail, &[char('h')], A::ToggleHex, "h", "key.hex", Some(4)),
         binding(C::WebDetail, &[char('C')], A::Copy, "C", "key.copy_curl", Some(4)),
+        binding(C::WebDetail, &[key(KeyCode::Enter)], A::Open, "Enter", "key.on_wire", Some(2)),
         binding(C::WebDetail, &[char('e')], A::Replay, "e", "key.replay", Some(4)),
         binding(C::WebUrls, &[key(KeyCode::Up), char('k')], A::Up, "↑ k", "key.up", None),
         binding(C::WebUrls, &[key(KeyCode::Down), char('j')], A::Down, "↓ j", "key.down", None),
@@ -380,6 +384,7 @@ pub static BINDINGS: &[Binding] = {
         binding(C::MailDetail, &[key(KeyCode::Left)], A::Left, "←", "key.mail_line_before", None),
         binding(C::MailDetail, &[key(KeyCode::Right)], A::Right, "→", "key.mail_line_after", None),
         binding(C::MailDetail, &[], A::Right, "←→", "key.mail_lines", Some(2)),
+        binding(C::MailDetail, &[key(KeyCode::Enter)], A::Open, "Enter", "key.on_wire", Some(2)),
         binding(C::MailDetail, &[char('h')], A::ToggleHex, "h", "key.hex", Some(4)),
         binding(C::MailDetail, &[char('r')], A::Reveal, "r", "key.mail_reveal", Some(4)),
         binding(C::MailCompose, &[key(KeyCode::Enter)], A::EditForm, "Enter", "key.mail_edit", Some(2)),
@@ -604,7 +609,7 @@ fn in_force(binding: &Binding, contexts: &[Context]) -> bool {
 mod tests {
     use super::*;
 
-    const ALL: [Context; 27] = [
+    const ALL: [Context; 33] = [
         Context::Everywhere,
         Context::Open,
         Context::PingTab,
@@ -631,6 +636,12 @@ mod tests {
         Context::MailFaults,
         Context::MailBoth,
         Context::MailWire,
+        Context::PingDetail,
+        Context::WireTab,
+        Context::WireList,
+        Context::WireLadder,
+        Context::WireBytes,
+        Context::Replay,
         Context::HelpPage,
     ];
 

@@ -382,7 +382,7 @@ fn help_page(front: Tab, look: &Look, scroll: usize, area: Rect, buffer: &mut Bu
         Tab::Ping => ping::HELP_SECTIONS,
         Tab::Web => web::HELP_SECTIONS,
         Tab::Mail => mail::HELP_SECTIONS,
-        Tab::Wire => &[],
+        Tab::Wire => wire::HELP_SECTIONS,
     };
     let everywhere = [
         (keys::Context::Everywhere, "help.everywhere"),
@@ -403,7 +403,7 @@ fn help_page(front: Tab, look: &Look, scroll: usize, area: Rect, buffer: &mut Bu
         Tab::Ping => ping::help(look, &mut lines),
         Tab::Web => web::help(look, &mut lines),
         Tab::Mail => mail::help(look, &mut lines),
-        Tab::Wire => {}
+        Tab::Wire => wire::help(look, &mut lines),
     }
     let title = look
         .words

@@ -20,6 +20,14 @@ use super::start_error::Transport;
 use super::web::{ConnectionId, SenderId};
 use crate::proto::serial;
 
+/// How far apart the two ends may tell of one connection: a port is not given out again so soon.
+pub const SAME_CONNECTION: Duration = Duration::from_secs(10);
+
+/// An IPv4 address is one, also where a socket of IPv6 tells of it.
+pub fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
 /// Which lab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -96,6 +104,12 @@ pub enum Call {
 }
 
 impl Call {
+    /// The names of all of them, in the order in which a connection sees them.
+    pub const NAMES: [&str; 11] = [
+        "socket", "bind", "listen", "accept", "connect", "send", "recv", "sendto", "recvfrom",
+        "shutdown", "close",
+    ];
+
     /// Its name in the manual.
     pub fn name(&self) -> &'static str {
         match self {

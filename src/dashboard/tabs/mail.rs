@@ -29,6 +29,7 @@ use std::time::Duration;
 use crossterm::event::KeyEvent;
 use ratatui::layout::{Position, Rect};
 
+pub use self::dialogue::is_entry;
 pub use self::view::{HELP_SECTIONS, help, render, status_line};
 
 use self::both::{BothPanel, WirePanel};
@@ -46,6 +47,7 @@ use crate::settings::{MailClientSettings, Settings};
 use crate::trace::event::Event;
 use crate::trace::mail::{MailReport, MessageId, Page, SendingId};
 use crate::trace::start_error::StartError;
+use crate::trace::wire::Subject;
 use crate::words::Words;
 
 /// While something is going on, the screen is brought up to date this often without an event.
@@ -404,6 +406,46 @@ impl MailTab {
     fn show(&mut self, panel: Panel) {
         self.view = View::Sending;
         self.panel = panel;
+    }
+
+    /// The line whose details are open.
+    pub fn subject(&self) -> Option<Subject> {
+        let (id, entry) = self.dialogue.open_entry()?;
+        let line = usize::try_from(entry).ok()?;
+        Some(Subject::Sending { id, line })
+    }
+
+    /// Selects a line of a sending's dialogue, or shows a session of the server; tells whether it is still there.
+    pub fn show_subject(&mut self, subject: &Subject) -> bool {
+        let model = match &mut self.frozen {
+            Some((_, model)) => model,
+            None => &mut self.live,
+        };
+        match *subject {
+            Subject::Sending { id, line } => {
+                let Some(place) = model.sendings.iter().position(|sending| sending.id == id) else {
+                    return false;
+                };
+                let dialogue = &model.sendings[place];
+                if dialogue.entry(line as u64).is_none() {
+                    return false;
+                }
+                self.dialogue.select(dialogue, line as u64);
+                model.back = model.sendings.len() - 1 - place;
+                self.compose.typed = false;
+                self.show(Panel::Dialogue);
+                true
+            }
+            Subject::Session { session, .. } => {
+                let shown = self.both.show(session, model);
+                if shown {
+                    self.view = View::Both;
+                    self.panel = Panel::Both;
+                }
+                shown
+            }
+            _ => false,
+        }
     }
 
     fn edit_form(&mut self) -> Vec<Effect> {

@@ -260,6 +260,8 @@ impl PingTab {
             contexts.push(Context::Open);
         }
         match (self.panel, self.lower) {
+            // They lie over the panels.
+            _ if self.detail.is_some() => contexts.push(Context::PingDetail),
             (Panel::Rtt | Panel::Loss, _) => contexts.push(Context::Chart),
             (Panel::Lower, LowerView::Pings | LowerView::Datagrams | LowerView::Clients) => {
                 contexts.push(Context::List)

@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use ratatui::layout::{Position, Rect};
 
+pub use self::filter::contains;
 pub use self::model::WebReport;
 pub use self::view::{HELP_SECTIONS, help, render, status_line};
 

@@ -76,6 +76,11 @@ impl BothPanel {
         (Vec::new(), None)
     }
 
+    /// Shows the conversation that a session of the server belongs to; `false` when it is no longer kept.
+    pub fn show(&mut self, session: SessionId, model: &MailModel) -> bool {
+        self.browser.show(session, model)
+    }
+
     pub fn draw(
         &mut self,
         model: &MailModel,

@@ -36,6 +36,17 @@ pub struct Entry {
     pub event: SendingEvent,
 }
 
+/// Whether an event is an entry of its dialogue. The others tell of the moment, or of the wire, and are kept elsewhere.
+pub fn is_entry(event: &SendingEvent) -> bool {
+    !matches!(
+        event,
+        SendingEvent::Cipher(_)
+            | SendingEvent::Awaiting { .. }
+            | SendingEvent::Held { .. }
+            | SendingEvent::Progress { .. }
+    )
+}
+
 /// A part of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {

@@ -9,6 +9,7 @@ use crate::dashboard::keys::Action;
 use crate::dashboard::tabs::panel::steps_on;
 use crate::dashboard::widgets::list::{ListState, Move, Rows};
 use crate::proto::ping::sequence_of;
+use crate::trace::wire::Subject;
 
 /// What the time axis can span, shortest first.
 const SPANS: [Duration; 13] = {
@@ -201,6 +202,41 @@ impl PingTab {
             _ => {}
         }
         None
+    }
+
+    /// The ping whose details are open.
+    pub fn subject(&self) -> Option<Subject> {
+        let (target, seq) = (self.front()?.id, self.detail?);
+        Some(Subject::Ping { target, seq })
+    }
+
+    /// Selects a ping, or a datagram at the server, in its list; tells whether it is still there.
+    pub fn show(&mut self, subject: &Subject) -> bool {
+        match *subject {
+            Subject::Ping { target, seq } => {
+                let targets = &self.shown().targets;
+                let Some(place) = targets.iter().position(|one| one.id == target) else {
+                    return false;
+                };
+                if targets[place].history.row(seq).is_none() {
+                    return false;
+                }
+                self.front = place;
+                self.lower = LowerView::Pings;
+                self.pings.select(seq);
+            }
+            Subject::Datagram { n } => {
+                if !self.shown().datagrams.iter().any(|one| one.n == n) {
+                    return false;
+                }
+                self.lower = LowerView::Datagrams;
+                self.datagrams.select(n);
+            }
+            _ => return false,
+        }
+        self.panel = Panel::Lower;
+        self.detail = None;
+        true
     }
 
     /// The ping whose datagram is selected at the server, if it is one of the target in front.

@@ -199,7 +199,7 @@ impl Test {
 }
 
 /// Whether `text` stands in `bytes`; ASCII letters count the same large or small.
-fn contains(bytes: &[u8], text: &str) -> bool {
+pub fn contains(bytes: &[u8], text: &str) -> bool {
     bytes
         .windows(text.len())
         .any(|window| window.eq_ignore_ascii_case(text.as_bytes()))

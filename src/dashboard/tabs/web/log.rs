@@ -276,6 +276,16 @@ impl Log {
         self.revision += 1;
     }
 
+    /// The request of that number on a connection, or the newest for number 0, and whether the filter lets it through.
+    pub fn find(&self, connection: ConnectionId, number: u32) -> Option<(RowId, bool)> {
+        let is_it = |row: &&Row| {
+            let exchange = &row.exchange;
+            exchange.connection == connection && (number == 0 || exchange.number == number)
+        };
+        let row = self.rows.iter().rev().find(is_it)?;
+        Some((row.id, self.place_of(Sort::Time, row.id).is_some()))
+    }
+
     /// The newest request on a connection that the filter lets through.
     pub fn newest_of(&self, connection: ConnectionId) -> Option<&Row> {
         (0..self.len())

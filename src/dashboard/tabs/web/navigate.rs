@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 
 use super::detail::Detail;
 use super::log::Sort;
+use super::model::WebModel;
 use super::{Panel, Popup, RowKey, Under, WebTab, urls, view};
 use crate::dashboard::app::{Effect, Purpose};
 use crate::dashboard::keys::Action;
@@ -15,6 +16,7 @@ use crate::dashboard::tabs::web::knobs::Knob;
 use crate::dashboard::widgets::list::{Move, Rows};
 use crate::proto::http::service::Mode;
 use crate::trace::web::{ConnectionId, ConnectionState, Phase};
+use crate::trace::wire::Subject;
 
 /// What the time axis of the lanes can span, in milliseconds, shortest first: from one page's parts to a class's quarter of an hour.
 const SPANS_MS: [u64; 16] = [
@@ -386,6 +388,60 @@ impl WebTab {
             self.popups.push(Popup::Detail(Detail::of(row)));
         }
         None
+    }
+
+    /// The request whose details are open.
+    pub fn subject(&self) -> Option<Subject> {
+        let Some(Popup::Detail(detail)) = self.popups.last() else {
+            return None;
+        };
+        let model = self.shown();
+        let (connection, number) = match detail.row {
+            RowKey::Done(id) => {
+                let exchange = &model.log.row(id)?.exchange;
+                (exchange.connection, exchange.number)
+            }
+            RowKey::Live(connection) => match model.live_state(connection) {
+                Some(state) => (connection, state.requests),
+                None => {
+                    let exchange = &model.log.newest_of(connection)?.exchange;
+                    (connection, exchange.number)
+                }
+            },
+        };
+        Some(Subject::Exchange { connection, number })
+    }
+
+    /// Selects a request in the log, or opens the sender at what it sent; tells whether it is still there.
+    pub fn show(&mut self, subject: &Subject) -> bool {
+        let (connection, number) = match *subject {
+            Subject::Exchange { connection, number } => (connection, number),
+            Subject::Sender(id) => {
+                let shown = self.sender.show(id);
+                if shown {
+                    self.popups.clear();
+                }
+                return shown;
+            }
+            _ => return false,
+        };
+        let find = |model: &WebModel| model.log.find(connection, number);
+        let row = match find(self.shown()) {
+            Some((id, passes)) => {
+                if !passes {
+                    self.change_models(|model| model.log.set_filter(None));
+                }
+                RowKey::Done(id)
+            }
+            None if self.shown().live_state(connection).is_some() => RowKey::Live(connection),
+            None => return false,
+        };
+        self.popups.clear();
+        self.sender.open = false;
+        self.panel = Panel::Log;
+        self.selected = Some(row);
+        self.light_selected();
+        true
     }
 
     pub(super) fn act_in_popup(&mut self, action: Action) -> Vec<Effect> {

@@ -121,6 +121,18 @@ impl Default for Sender {
 }
 
 impl Sender {
+    /// Opens with what was sent under that number in front, if its transcript is kept.
+    pub fn show(&mut self, id: SenderId) -> bool {
+        let Some(place) = self.transcripts.iter().position(|sent| sent.id == id) else {
+            return false;
+        };
+        self.back = self.transcripts.len() - 1 - place;
+        self.scroll = None;
+        self.field = Field::Transcript;
+        self.open = true;
+        true
+    }
+
     /// Our own server is the target unless another one was typed.
     pub fn set_own_server(&mut self, address: SocketAddr) {
         let address = settings::local(address);

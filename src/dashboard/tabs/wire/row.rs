@@ -134,6 +134,13 @@ pub enum Fate {
 }
 
 impl Row {
+    pub fn message(&self) -> Option<&Message> {
+        match &self.what {
+            What::Message(message) => Some(message),
+            _ => None,
+        }
+    }
+
     /// Whether it is a loss, a failed call, or a refusal (4xx, 5xx): what `l` and `h` jump to.
     pub fn is_trouble(&self) -> bool {
         match &self.what {

@@ -11,6 +11,7 @@ use crate::dashboard::keys::Action;
 use crate::dashboard::tabs::mail::dialogue::Dialogue;
 use crate::dashboard::tabs::mail::model::MailModel;
 use crate::dashboard::tabs::panel::{Scene, Title, frame, say_in_the_middle};
+use crate::trace::mail::SessionId;
 
 #[derive(Debug, Clone, Default)]
 pub struct Browser {
@@ -39,6 +40,21 @@ impl Browser {
             }
             _ => self.window.act(action),
         }
+    }
+
+    /// Picks the conversation that a session of the server belongs to.
+    pub fn show(&mut self, session: SessionId, model: &MailModel) -> bool {
+        let all = conversations(model);
+        let has_it = |one: &&Conversation| {
+            let (_, sessions) = ends(model, **one);
+            sessions.iter().any(|kept| kept.id == session)
+        };
+        let Some(found) = all.iter().find(has_it) else {
+            return false;
+        };
+        self.chooser.pick(*found);
+        self.window.follow();
+        true
     }
 
     /// Draws the frame of a panel with that title. Without any conversation it says so, and there is nothing more to draw.

@@ -1,15 +1,12 @@
 //! Which dialogue is looked at where both ends are shown, or the wire: one of this program's sendings, or a session of somebody else's client.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::sessions::Session;
 use crate::dashboard::tabs::mail::dialogue::Dialogue;
 use crate::dashboard::tabs::mail::model::MailModel;
 use crate::trace::mail::{SendingId, SessionId};
-
-/// How far apart the two ends may tell of one connection: a port is not given out again so soon.
-const SAME_CONNECTION: Duration = Duration::from_secs(10);
+use crate::trace::wire::{SAME_CONNECTION, canonical};
 
 /// A dialogue that can be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,11 +43,6 @@ fn answers(session: &Session, sending: &Dialogue) -> bool {
     })
 }
 
-/// An IPv4 address is one, also where a socket of IPv6 tells of it.
-fn canonical(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
-}
-
 /// The dialogue of a sending, and the server's sessions of it.
 pub fn ends(model: &MailModel, conversation: Conversation) -> (Option<&Dialogue>, Vec<&Session>) {
     match conversation {
@@ -80,6 +72,10 @@ impl Chooser {
             .and_then(|picked| all.iter().position(|one| *one == picked));
         let place = picked.or_else(|| all.len().checked_sub(1))?;
         Some((place, all[place]))
+    }
+
+    pub fn pick(&mut self, conversation: Conversation) {
+        self.picked = Some(conversation);
     }
 
     /// Picks the one before; beyond the oldest it stays.

@@ -86,6 +86,19 @@ impl DialoguePanel {
         self.top = None;
     }
 
+    /// The sending and the entry whose details are open.
+    pub fn open_entry(&self) -> Option<(SendingId, u64)> {
+        Some((self.of?, self.detail.as_ref()?.place.entry))
+    }
+
+    /// Chooses an entry of a dialogue.
+    pub fn select(&mut self, dialogue: &Dialogue, entry: u64) {
+        self.belong_to(dialogue);
+        self.detail = None;
+        self.selected = Some(Place { entry, part: 0 });
+        self.hold();
+    }
+
     pub fn contexts(&self, model: &MailModel, contexts: &mut Vec<Context>) {
         let held = model.front().and_then(Dialogue::held).is_some();
         if held && self.held.is_typed_into() {
