@@ -9,7 +9,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use sockscope::dashboard::tabs::ping::Figures;
-use sockscope::headless::access_log::{AccessLog, LogFormat};
 use sockscope::net::files::{Files, Found, Hidden, Links, Listing, Policy, Root, Wanted};
 use sockscope::proto::http::request::{self, Limits, Parser};
 use sockscope::proto::http::rule::Rule;
@@ -17,6 +16,7 @@ use sockscope::proto::http::status::Status;
 use sockscope::proto::link::{Link, LinkSettings, SpecError};
 use sockscope::proto::ping::{Mode, Plan, Session, Text};
 use sockscope::proto::stats::{PingStats, Reply};
+use sockscope::trace::access_log::{AccessLog, LogFormat};
 use sockscope::trace::clock::Clock;
 use sockscope::trace::event::{EchoDatagram, EchoEvent, Event, Excerpt, Ruling};
 use sockscope::trace::tap::Tap;

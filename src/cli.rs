@@ -18,7 +18,6 @@ use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use clap_complete::Shell;
 
 use self::flags::{DASHBOARD, EVERYWHERE, Flag, settings_of};
-use crate::headless::access_log::LogFormat;
 use crate::headless::mail::MailOptions;
 use crate::headless::output::Format;
 use crate::headless::recording::Files;
@@ -28,6 +27,7 @@ use crate::settings::{
     self, Environment, File, Given, Problem, Resolved, Settings, SettingsError, Source,
     parse_milliseconds_up, parse_positive, variable,
 };
+use crate::trace::access_log::LogFormat;
 use crate::trace::recorder::Secrets;
 use crate::words::{Lang, Words};
 

@@ -61,6 +61,7 @@ pub mod proto {
 
 /// What happened, as plain data.
 pub mod trace {
+    pub mod access_log;
     pub mod bounded;
     pub mod clock;
     pub mod csv;
@@ -104,7 +105,6 @@ pub mod net {
 
 /// The labs without the dashboard.
 pub mod headless {
-    pub mod access_log;
     mod dialogue;
     pub mod echo;
     pub mod get;

@@ -231,7 +231,7 @@ const LAYERS: &[Layer] = &[
             "cli",
             "settings",
             "words",
-            "headless::access_log",
+            "trace::access_log",
             "headless::mail",
             "headless::output",
             "headless::recording",

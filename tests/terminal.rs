@@ -432,7 +432,7 @@ fn ascii_is_ascii() {
         "y",
         keys::ENTER,
         keys::ESC,
-        "w",
+        "W",
         keys::RIGHT,
         keys::BACK_TAB,
         "z",
@@ -453,7 +453,7 @@ fn ascii_is_ascii() {
 #[test]
 fn nothing_is_drawn_while_nothing_happens() {
     let mut terminal = pinging();
-    terminal.keys_then("s", "stopped 127.0.0.1:");
+    terminal.keys_then("S", "stopped 127.0.0.1:");
     let deadline = Instant::now() + PATIENCE;
     let mut quiet = 0;
     while quiet < 3 {
@@ -461,7 +461,7 @@ fn nothing_is_drawn_while_nothing_happens() {
         quiet = if is_quiet { quiet + 1 } else { 0 };
         assert!(Instant::now() < deadline, "it goes on drawing");
     }
-    terminal.keys_then("s", "● pinging 127.0.0.1:");
+    terminal.keys_then("S", "● pinging 127.0.0.1:");
 }
 
 // ---- ports ----

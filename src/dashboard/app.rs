@@ -586,6 +586,7 @@ impl App {
             }
             Action::Note => self.prompt(Purpose::Note, String::new()),
             Action::Capture => return self.capture_asked(),
+            Action::Export | Action::SaveTranscript => return self.export(),
             _ => return self.act_in_front(action),
         }
         Vec::new()
@@ -613,6 +614,20 @@ impl App {
             Tab::Mail => self.mail.subject(),
             Tab::Wire => self.wire.subject(),
         }
+    }
+
+    /// Saves what the tab shows for other programs, or says that there is nothing.
+    fn export(&mut self) -> Vec<Effect> {
+        let file = match self.front {
+            Tab::Ping => self.ping.export(&self.clock),
+            Tab::Web => self.web.export(self.clock),
+            Tab::Mail => self.mail.export(),
+            Tab::Wire => None,
+        };
+        if file.is_none() {
+            self.notify("notice.nothing_to_save", &"");
+        }
+        file.into_iter().collect()
     }
 
     /// Goes to the Wire tab and selects what a row of a lab is about.

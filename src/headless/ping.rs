@@ -14,7 +14,7 @@ use crate::net::stop::StopRequest;
 use crate::proto::ping::{Outcome, PingEvent, PingRecord, Plan};
 use crate::proto::stats::{PingStats, Summary};
 use crate::trace::clock::Clock;
-use crate::trace::csv::CsvFile;
+use crate::trace::csv::{self, CsvFile};
 use crate::trace::escape::escape_hostile;
 use crate::trace::event::{Event, PingerEvent, TargetId};
 use crate::trace::recorder::Recorder;
@@ -81,7 +81,7 @@ pub async fn run(
     .recording(recorder);
     let csv = run
         .csv
-        .map(|file| CsvFile::new(file, CSV_HEADER))
+        .map(|file| CsvFile::new(file, &csv::PING_COLUMNS))
         .transpose()?;
     let names = run
         .targets
@@ -132,34 +132,6 @@ pub async fn run(
         printer.summary(id, summary)?;
     }
     Ok(any_reply)
-}
-
-/// The columns of `--csv`.
-const CSV_HEADER: &[&str] = &[
-    "target",
-    "seq",
-    "at",
-    "outcome",
-    "rtt_us",
-    "kernel_rtt_us",
-    "duplicates",
-    "reordered",
-    "damaged",
-];
-
-/// The stable name of an outcome in files.
-fn outcome_name(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::InFlight => "in-flight",
-        Outcome::Replied => "replied",
-        Outcome::Late => "late",
-        Outcome::Lost => "lost",
-        Outcome::Refused => "refused",
-    }
-}
-
-fn in_micros(duration: Duration) -> f64 {
-    duration.as_nanos() as f64 / 1e3
 }
 
 struct Printer<W: Write> {
@@ -243,23 +215,8 @@ impl<W: Write> Printer<W> {
 
     fn settled(&mut self, target: TargetId, record: &PingRecord) -> io::Result<()> {
         let name = self.names.get(target).map_or("", String::as_str);
-        let (rtt_us, kernel_rtt_us) = (record.rtt.map(in_micros), record.kernel_rtt.map(in_micros));
-        let at = self.clock.rfc3339(record.sent_at);
-        let outcome = outcome_name(record.outcome);
         if let Some(csv) = &mut self.csv {
-            let number =
-                |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
-            csv.row(&[
-                name,
-                &record.seq.to_string(),
-                &at,
-                outcome,
-                &number(rtt_us),
-                &number(kernel_rtt_us),
-                &record.duplicates.to_string(),
-                &record.reordered.to_string(),
-                &record.damaged.to_string(),
-            ])?;
+            csv.row(&csv::ping_cells(name, record, &self.clock))?;
         }
         if self.format == Format::Json {
             let PingRecord {
@@ -272,10 +229,10 @@ impl<W: Write> Printer<W> {
             self.output.json(&Line::Ping {
                 target: name,
                 seq,
-                at,
-                outcome,
-                rtt_us,
-                kernel_rtt_us,
+                at: self.clock.rfc3339(record.sent_at),
+                outcome: csv::outcome_name(record.outcome),
+                rtt_us: record.rtt.map(csv::in_micros),
+                kernel_rtt_us: record.kernel_rtt.map(csv::in_micros),
                 duplicates,
                 reordered,
                 damaged,

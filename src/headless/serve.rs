@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::access_log::{AccessLog, LogFormat};
 use super::output::{Failure, Format, Output};
 use crate::net::files::Root;
 use crate::net::stop::StopRequest;
 use crate::net::web::{WebConfig, WebServer};
 use crate::proto::http::service::{Mode, Service};
 use crate::proto::stats::{RttMicros, RttSummary};
+use crate::trace::access_log::{AccessLog, LogFormat};
 use crate::trace::clock::Clock;
 use crate::trace::escape::escape_hostile;
 use crate::trace::event::Event;
@@ -396,9 +396,9 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::super::access_log::tests::exchange;
     use super::*;
     use crate::proto::http::status::Status;
+    use crate::trace::access_log::tests::exchange;
     use crate::trace::web::{Ending, WebCounts};
     use crate::words::Lang;
 

@@ -263,7 +263,7 @@ fn every_size_can_be_drawn_in_every_state() {
         for loss in ["none", "lab", "100%"] {
             for seconds in [0.0, 0.0005, 30.0] {
                 for keys in [
-                    "", "z", "v", "vv", "vvv", "vvvv", "?", "y", "yy", "yyy", "w", "n", "a", " ",
+                    "", "z", "v", "vv", "vvv", "vvvv", "?", "y", "yy", "yyy", "W", "n", "a", " ",
                 ] {
                     let mut bench = Bench::new(lang, loss).started().run(seconds).keys(keys);
                     for (width, height) in SIZES {
@@ -618,4 +618,52 @@ fn the_pinger_settles_every_ping_it_reports_in_a_simulated_minute() {
         }
     }
     assert!(settled > 200, "{settled}");
+}
+
+#[test]
+fn the_decided_pings_are_saved_for_spreadsheets() {
+    let mut bench = Bench::new(Lang::En, "30%").started();
+    assert_eq!(bench.key(KeyCode::Char('s')), []);
+    assert!(
+        bench
+            .screen(120, 36)
+            .contains("there is nothing to save yet"),
+        "{}",
+        bench.screen(120, 36)
+    );
+    let mut bench = bench.run(2.0);
+    let effects = bench.key(KeyCode::Char('s'));
+    let [Effect::SaveFile { name, bytes }] = &effects[..] else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(name, "pings.csv");
+    let text = String::from_utf8(bytes.clone()).expect("it is text");
+    let mut lines = text.split_terminator("\r\n");
+    assert_eq!(
+        lines.next(),
+        Some("target,seq,at,outcome,rtt_us,kernel_rtt_us,duplicates,reordered,damaged")
+    );
+    let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
+    let (replied, lost): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row[3] == "replied");
+    assert!(!replied.is_empty() && !lost.is_empty(), "{text}");
+    assert_eq!(rows[0][..3], [SERVER, "1", "2023-11-14T22:13:20.000000Z"]);
+    assert!(
+        replied
+            .iter()
+            .all(|row| row[4].starts_with("2") && row[6] == "0")
+    );
+    assert!(lost.iter().all(|row| row[3] == "lost" && row[4].is_empty()));
+    // Nobody knows yet what becomes of the newest.
+    assert!(!text.contains("in-flight"), "{text}");
+    // The frozen view is saved as it stands, in every language.
+    let mut bench = bench.keys(" ").run(2.0);
+    assert_eq!(bench.key(KeyCode::Char('s')), effects);
+    let mut bench = Bench::new(Lang::ZhCn, "none").started();
+    bench.key(KeyCode::Char('s'));
+    assert!(text_of(&mut bench).contains("还没有可保存的内容"));
+}
+
+/// The screen without the blanks behind wide characters.
+fn text_of(bench: &mut Bench) -> String {
+    bench.screen(120, 36).replace(' ', "")
 }

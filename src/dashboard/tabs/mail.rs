@@ -358,7 +358,6 @@ impl MailTab {
             | Action::QuitPolitely
             | Action::DropConnection => (self.order(action), None),
             Action::PreviousSending | Action::NextSending => (self.turn_to(action), None),
-            Action::SaveTranscript => (self.save_transcript(), None),
             Action::Copy if self.view == View::Sending => (self.copy_transcript(), None),
             Action::Retry if self.live.has_failed() => (self.restart(false), None),
             Action::FreePort if self.live.has_failed() => (self.restart(true), None),

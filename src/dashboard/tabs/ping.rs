@@ -4,6 +4,7 @@ pub mod knobs;
 
 mod charts;
 mod detail;
+mod export;
 mod history;
 mod lists;
 mod model;

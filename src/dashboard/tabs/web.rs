@@ -6,6 +6,7 @@ pub mod knobs;
 mod connections;
 mod counters;
 mod detail;
+mod export;
 pub(in crate::dashboard::tabs) mod fields;
 mod filter;
 mod lanes;

@@ -116,18 +116,10 @@ impl MailTab {
         Some(text)
     }
 
-    pub(super) fn save_transcript(&mut self) -> Vec<Effect> {
-        let name = match self.shown().front() {
-            Some(front) => format!("sending-{}.txt", front.id),
-            None => return Vec::new(),
-        };
-        self.transcript()
-            .map(|text| Effect::SaveFile {
-                name,
-                bytes: text.into_bytes(),
-            })
-            .into_iter()
-            .collect()
+    pub fn export(&self) -> Option<Effect> {
+        let name = format!("sending-{}.txt", self.shown().front()?.id);
+        let bytes = self.transcript()?.into_bytes();
+        Some(Effect::SaveFile { name, bytes })
     }
 
     pub(super) fn copy_transcript(&mut self) -> Vec<Effect> {

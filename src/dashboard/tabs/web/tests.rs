@@ -1015,3 +1015,48 @@ fn any_size_language_and_state_is_drawn() {
         }
     }
 }
+
+#[test]
+fn the_log_is_saved_as_it_is_filtered() {
+    let mut bench = Bench::new(Lang::En).listening();
+    assert_eq!(bench.key('s'), []);
+    let screen = bench.screen((120, 36));
+    assert!(screen.contains("there is nothing to save yet"), "{screen}");
+    session(&mut bench);
+    let saved = |effects: &[Effect]| match effects {
+        [Effect::SaveFile { name, bytes }] if name == "access.log" => {
+            String::from_utf8(bytes.clone()).expect("a log is text")
+        }
+        other => panic!("{other:?}"),
+    };
+    let all = saved(&bench.key('s'));
+    let times: Vec<&str> = all
+        .lines()
+        .filter_map(|line| line.split(['[', ']']).nth(1))
+        .collect();
+    assert!(times.len() > 3 && times.is_sorted(), "{all}");
+    // Another order on the screen is none in a log.
+    bench.key('S');
+    assert_eq!(saved(&bench.key('s')), all);
+    bench.key('/');
+    bench.type_line("404");
+    let some = saved(&bench.key('s'));
+    let expected: Vec<&str> = all
+        .lines()
+        .filter(|line| line.contains("\" 404 "))
+        .collect();
+    assert!(!expected.is_empty());
+    assert_eq!(some.lines().collect::<Vec<_>>(), expected);
+    // What a client said stays in its place.
+    let mut bench = Bench::new(Lang::En).listening();
+    let hostile = Asked::get(9, "/\"\u{1b}]0;x\u{7}", ms(9_000));
+    bench.ask(&hostile);
+    let one = saved(&bench.key('s'));
+    assert!(
+        one.contains(r#""GET /\"\x1b]0;x\x07 HTTP/1.1" 200 1024 "-" "-""#),
+        "{one}"
+    );
+    // What was cleared is gone.
+    bench.key('x');
+    assert_eq!(bench.key('s'), []);
+}

@@ -1,6 +1,7 @@
 //! One line a request, as other programs expect it: Common Log Format, Combined Log Format, or JSON.
 //!
-//! It stands apart from the command because it is on the path of every request: a line is appended to a buffer that is used again, the text of a
+//! It stands here because a command prints these lines and the dashboard saves them. It is on the path of every request: a line is appended to a buffer
+//! that is used again, the text of a
 //! second is made once, and nothing is allocated for a request that holds printable ASCII. Whatever a client sent is escaped, so that it stays
 //! inside its own place in its own line.
 
@@ -8,9 +9,9 @@ use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::trace::clock::Clock;
-use crate::trace::escape::escape_hostile;
-use crate::trace::web::{Ending, Exchange, Part};
+use super::clock::Clock;
+use super::escape::escape_hostile;
+use super::web::{Ending, Exchange, Part};
 
 /// How a request is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,8 +86,10 @@ impl AccessLog {
                 for part in [&parts.referer, &parts.user_agent] {
                     log.extend(b" \"");
                     match part {
-                        Some(part) => push_escaped(log, kept(exchange, part), b' '),
-                        None => log.push(b'-'),
+                        Some(part) if is_kept(exchange, part) => {
+                            push_escaped(log, kept(exchange, part), b' ');
+                        }
+                        _ => log.push(b'-'),
                     }
                     log.push(b'"');
                 }
@@ -202,6 +205,11 @@ fn kept<'a>(exchange: &'a Exchange, part: &Part) -> &'a [u8] {
     let end = usize::try_from(part.end).map_or(bytes.len(), |end| end.min(bytes.len()));
     let start = usize::try_from(part.start).map_or(end, |start| start.min(end));
     &bytes[start..end]
+}
+
+/// Whether all of a part is there: the first bytes of a request are kept longer than the rest.
+fn is_kept(exchange: &Exchange, part: &Part) -> bool {
+    usize::try_from(part.end).is_ok_and(|end| end <= exchange.request.bytes.len())
 }
 
 /// Whether all bytes are printable ASCII from `lowest` on that needs no escape. Looks at every byte whatever it finds, which the compiler turns into
@@ -326,4 +334,4 @@ fn push_micros(log: &mut Vec<u8>, duration: Duration) {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

@@ -157,7 +157,7 @@ fn only_what_was_kept_is_told() {
     cut.request.bytes = cut.request.bytes[..6].into();
     assert_eq!(
         after_the_time(LogFormat::Combined, &cut),
-        "\"GET /He -\" 200 1024 \"\" \"\""
+        "\"GET /He -\" 200 1024 \"-\" \"-\""
     );
     let backwards = Part {
         start: u32::MAX,
