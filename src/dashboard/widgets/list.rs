@@ -129,6 +129,15 @@ impl ListState {
         self.reveal = true;
     }
 
+    /// Selects a row and holds the view where it is seen, whatever comes.
+    pub fn hold(&mut self, id: u64, rows: Rows) {
+        let window = self.window(rows, self.page);
+        self.select(id);
+        if let Some(top) = rows.at(window.start) {
+            self.view = View::Row(top);
+        }
+    }
+
     /// Selects nothing and follows the newest row.
     pub fn clear(&mut self) {
         self.selected = None;

@@ -79,11 +79,18 @@ impl WireTab {
         self.select(ids[target]);
     }
 
-    /// Selects a row, and holds the list where it is seen.
     fn select(&mut self, id: RowId) {
         if let Some(key) = self.log.key_of(id) {
-            self.list.select(key);
+            self.hold(key);
         }
+    }
+
+    /// Selects a row, and holds the list where it is seen.
+    fn hold(&mut self, key: Key) {
+        let log = &self.log;
+        let id = |place: usize| log.entry(place).map_or(0, |entry| entry.key);
+        let len = log.len();
+        self.list.hold(key, Rows { len, id: &id });
     }
 
     /// The place in the list of the selected row, or behind the last one.
@@ -108,7 +115,7 @@ impl WireTab {
             (found, _) => found,
         };
         if let Some(entry) = found.and_then(|place| self.log.entry(place)) {
-            self.list.select(entry.key);
+            self.hold(entry.key);
         }
     }
 
@@ -119,7 +126,7 @@ impl WireTab {
         let mut places = (from..len).chain(0..from);
         let marked = |place: &usize| self.log.shown(*place).is_some_and(|row| row.marked);
         if let Some(entry) = places.find(marked).and_then(|place| self.log.entry(place)) {
-            self.list.select(entry.key);
+            self.hold(entry.key);
         }
     }
 
@@ -137,7 +144,7 @@ impl WireTab {
         };
         if let Some(Entry { key, .. }) = next.and_then(|place| self.log.entry(place)) {
             self.log.set_until(Some(key));
-            self.list.select(key);
+            self.hold(key);
         }
     }
 
@@ -153,7 +160,7 @@ impl WireTab {
         if self.log.until().is_some_and(|until| until < key) {
             self.log.set_until(Some(key));
         }
-        self.list.select(key);
+        self.hold(key);
         self.panel = Panel::Bytes;
         self.show_focused();
         true
@@ -219,7 +226,7 @@ impl WireTab {
         let height = usize::from(self.list_at.height);
         let mut window = self.list.window(Rows { len, id: &id }, height);
         if let Some(entry) = window.nth(line).and_then(|place| log.entry(place)) {
-            self.list.select(entry.key);
+            self.hold(entry.key);
         }
     }
 

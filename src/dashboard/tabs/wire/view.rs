@@ -25,7 +25,7 @@ pub const HELP_SECTIONS: &[(Context, &str)] = &[
 /// From this width on the ladder stands beside the list, and the bytes below both.
 const WIDE: u16 = 110;
 /// Rows of the bytes below a wide list, with their border.
-const BYTE_ROWS: u16 = 14;
+const BYTE_ROWS: u16 = 11;
 
 /// The panels that are seen, with their places.
 fn places(tab: &WireTab, body: Rect, zoomed: bool) -> Vec<(Panel, Rect)> {
@@ -39,7 +39,7 @@ fn places(tab: &WireTab, body: Rect, zoomed: bool) -> Vec<(Panel, Rect)> {
     if body.width >= WIDE {
         let rows = BYTE_ROWS.min(body.height * 2 / 5);
         let [top, bytes] = body.layout(&Layout::vertical([Fill(1), Length(rows)]));
-        let [list, ladder] = top.layout(&Layout::horizontal([Fill(3), Fill(2)]));
+        let [list, ladder] = top.layout(&Layout::horizontal([Fill(1), Fill(1)]));
         return vec![
             (Panel::List, list),
             (Panel::Ladder, ladder),

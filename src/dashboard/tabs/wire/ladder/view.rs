@@ -243,7 +243,10 @@ impl<'r> Builder<'r> {
             reordered: message.reordered,
             damaged: message.damaged,
             summary: message.summary.clone(),
-            delay: way.map(|(sent, arrived)| arrived.saturating_sub(sent)),
+            // The two ends look at the clock on threads of their own: an arrival that seems no later tells nothing.
+            delay: way
+                .and_then(|(sent, arrived)| arrived.checked_sub(sent))
+                .filter(|delay| !delay.is_zero()),
             departs: 0,
             arrives: Vec::new(),
         });
