@@ -23,6 +23,7 @@ use crate::headless::output::Format;
 use crate::headless::recording::Files;
 use crate::net::resolve::Family;
 use crate::proto::smtp::plan::Password;
+use crate::settings::replay::Replay;
 use crate::settings::{
     self, Environment, File, Given, Problem, Resolved, Settings, SettingsError, Source,
     parse_milliseconds_up, parse_positive, variable,
@@ -58,7 +59,7 @@ pub struct Invocation {
 }
 
 /// A command with what only its flags can say.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// No command: the dashboard.
     Dashboard,
@@ -122,6 +123,8 @@ pub enum Command {
         /// Where the account's password is, instead of the command in the settings.
         password: Option<Password>,
     },
+    /// Play a record in the dashboard.
+    Replay(Replay),
     /// Print the settings in force.
     Config,
     /// Print the completion script for a shell.
@@ -141,6 +144,7 @@ impl Command {
             Command::Mail(options) => options.format,
             Command::Dashboard
             | Command::Get { .. }
+            | Command::Replay(_)
             | Command::Config
             | Command::Completions(_) => Format::Text,
         }
@@ -270,6 +274,7 @@ fn commands(words: Words) -> clap::Command {
             get,
             mail::mail_command().args(file_flags()),
             mail::mailbox_command().args(file_flags()),
+            replay_command(),
             subcommand("config"),
             subcommand("completions").arg(shell),
         ]);
@@ -407,12 +412,42 @@ fn command(matches: &ArgMatches) -> Result<Command, SettingsError> {
             format: format(matches),
             password: mail::password(matches),
         },
+        "replay" => Command::Replay(replay(matches)?),
         "config" => Command::Config,
         _ => Command::Completions(
             *matches
                 .get_one("shell")
                 .expect("clap knows one more command and requires its shell"),
         ),
+    })
+}
+
+fn replay_command() -> clap::Command {
+    subcommand("replay").args([
+        Arg::new("speed").long("speed").value_name("FACTOR"),
+        Arg::new("from").long("from").value_name("TIME"),
+        Arg::new("file")
+            .value_name("FILE")
+            .value_parser(value_parser!(PathBuf))
+            .required(true),
+    ])
+}
+
+/// The record, how fast it is played, and from where.
+fn replay(matches: &ArgMatches) -> Result<Replay, SettingsError> {
+    let text = |id| matches.get_one::<String>(id);
+    let speed = text("speed").map(|text| {
+        text.parse()
+            .map_err(|problem| bad_value("speed", text, problem, "replay.allowed.speed"))
+    });
+    let from = text("from").map(|text| {
+        text.parse()
+            .map_err(|problem| bad_value("from", text, problem, "replay.allowed.from"))
+    });
+    Ok(Replay {
+        file: matches.get_one("file").cloned().unwrap_or_default(),
+        speed: speed.transpose()?.unwrap_or_default(),
+        from: from.transpose()?,
     })
 }
 

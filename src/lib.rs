@@ -123,6 +123,7 @@ pub mod dashboard {
     pub mod effects;
     pub mod keys;
     mod links;
+    pub mod playback;
     pub mod run;
     mod shell;
     pub mod terminal;

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use sockscope::cli::{self, Command, Exit, Invocation, Stream};
 use sockscope::dashboard::app::Setup;
+use sockscope::dashboard::effects::replay::Replayer;
+use sockscope::dashboard::effects::source::Source;
 use sockscope::dashboard::effects::{Labs, MailConfig, draw_text};
 use sockscope::dashboard::tabs::mail::MailSetup;
 use sockscope::dashboard::tabs::ping::PingSetup;
@@ -27,12 +29,13 @@ use sockscope::net::tls::Authority;
 use sockscope::net::web::Keep;
 use sockscope::proto::ping::{Mode, Plan};
 use sockscope::proto::smtp::plan::Password;
+use sockscope::settings::replay::Replay;
 use sockscope::settings::{Environment, PingMode, PingPlan, Place};
 use sockscope::trace::clock::Clock;
 use sockscope::trace::escape::escape_hostile;
 use sockscope::trace::recorder::{Recorder, Secrets};
 use sockscope::trace::start_error::{Reason, StartError, Transport};
-use sockscope::words::{Words, phrases};
+use sockscope::words::{Words, phrases, replay as replay_words};
 
 /// Exit codes: what was asked for was done; it was tried in vain; it could not be tried.
 const DONE: u8 = 0;
@@ -109,6 +112,7 @@ fn carry_out(invocation: Invocation, clock: Clock) -> u8 {
             format,
             ref password,
         } => run_mailbox(&invocation, format, password.as_ref(), words, clock),
+        Command::Replay(ref replay) => run_replay(&invocation, replay, words),
         Command::Dashboard => run_dashboard(&invocation, words, clock),
     }
 }
@@ -522,10 +526,6 @@ fn run_dashboard(invocation: &Invocation, words: Words, clock: Clock) -> u8 {
     if contradicts_itself(&plan, words) {
         return BAD_USE;
     }
-    let kind = match plan.mode {
-        PingMode::Lab => PaceKind::Lab,
-        PingMode::Steady => PaceKind::Steady,
-    };
     let mut labs = Labs::new(
         configs::echo(&settings.echo, None),
         configs::web(&settings.web, Keep::SCREEN, words),
@@ -539,6 +539,40 @@ fn run_dashboard(invocation: &Invocation, words: Words, clock: Clock) -> u8 {
         complain(&complaint);
         return BAD_USE;
     }
+    let step = labs.clock_step();
+    watch(invocation, &plan, Source::Labs(Box::new(labs)), step, words)
+}
+
+/// Plays a record in the dashboard.
+fn run_replay(invocation: &Invocation, replay: &Replay, words: Words) -> u8 {
+    let replayer = match Replayer::open(replay, PathBuf::from("."), words) {
+        Ok(replayer) => replayer,
+        Err(error) => {
+            let file = replay.file.to_string_lossy();
+            let file = escape_hostile(file.as_bytes());
+            let why = replay_words::not_a_record(&error, words);
+            complain(&words.fill("replay.cannot", &[("file", &file), ("why", &why)]));
+            return BAD_USE;
+        }
+    };
+    let plan = invocation.settings.ping.plan(Place::Dashboard);
+    let source = Source::Replay(Box::new(replayer));
+    watch(invocation, &plan, source, os::clock_step(), words)
+}
+
+/// Runs the dashboard, and prints what was seen.
+fn watch(
+    invocation: &Invocation,
+    plan: &PingPlan,
+    source: Source,
+    clock_step: Duration,
+    words: Words,
+) -> u8 {
+    let settings = &invocation.settings;
+    let kind = match plan.mode {
+        PingMode::Lab => PaceKind::Lab,
+        PingMode::Steady => PaceKind::Steady,
+    };
     let setup = Setup {
         lang: invocation.lang,
         theme: settings.theme,
@@ -547,7 +581,7 @@ fn run_dashboard(invocation: &Invocation, words: Words, clock: Clock) -> u8 {
         mouse: settings.mouse,
         ping: PingSetup {
             link: settings.echo.link.clone(),
-            targets: plan.targets,
+            targets: plan.targets.clone(),
             pace: Pace {
                 kind,
                 interval: plan.interval,
@@ -555,7 +589,7 @@ fn run_dashboard(invocation: &Invocation, words: Words, clock: Clock) -> u8 {
             },
             count: plan.count,
             size: plan.size.unwrap_or(0),
-            clock_step: labs.clock_step(),
+            clock_step,
         },
         web: WebSetup {
             service: settings.web.service.clone(),
@@ -578,7 +612,7 @@ fn run_dashboard(invocation: &Invocation, words: Words, clock: Clock) -> u8 {
         .and_then(|runtime| {
             runtime.block_on(async {
                 let mut stop = StopRequest::listen()?;
-                run::run(setup, labs, clock, stop.requested()).await
+                run::run(setup, source, stop.requested()).await
             })
         });
     match seen {
@@ -592,6 +626,10 @@ fn run_dashboard(invocation: &Invocation, words: Words, clock: Clock) -> u8 {
             }
             if let Some(report) = &seen.mail {
                 lines.extend(mailbox::summary_lines(report, words));
+            }
+            if let Some(playback) = &seen.playback {
+                let (entries, damaged) = (playback.entries, playback.damaged);
+                lines.push(replay_words::summary(entries, damaged, words));
             }
             print(
                 lines

@@ -10,6 +10,7 @@ mod address;
 mod error;
 mod layers;
 mod mail;
+pub mod replay;
 mod table;
 mod web;
 

@@ -9,6 +9,7 @@ pub mod fault;
 pub mod letter;
 pub mod outcome;
 pub mod phrases;
+pub mod replay;
 pub mod smtp;
 
 use std::borrow::Cow;

@@ -6,6 +6,7 @@ mod support;
 mod screens {
     mod mail;
     mod ping;
+    mod replay;
     mod shown;
     mod web;
 }

@@ -9,6 +9,7 @@ use crate::proto::smtp::plan::Retry;
 use crate::proto::smtp::sasl::Mechanism;
 use crate::proto::smtp::server::EndOfData;
 use crate::proto::smtp::stage::Stage;
+use crate::settings::replay::{From, Speed};
 use crate::settings::{MailStore, Place, Target};
 
 fn environment(variables: &[(&str, &str)]) -> Environment {
@@ -193,6 +194,22 @@ fn commands_come_with_what_their_flags_say() {
                 format: Json,
                 password: Some(Password::File(PathBuf::from("f"))),
             },
+        ),
+        (
+            "replay x.jsonl",
+            Command::Replay(Replay {
+                file: PathBuf::from("x.jsonl"),
+                speed: Speed::Times(1.0),
+                from: None,
+            }),
+        ),
+        (
+            "replay x.jsonl --speed max --from 1:30",
+            Command::Replay(Replay {
+                file: PathBuf::from("x.jsonl"),
+                speed: Speed::Max,
+                from: Some(From::Offset(Duration::from_secs(90))),
+            }),
         ),
         ("config", Command::Config),
         ("completions zsh", Command::Completions(Shell::Zsh)),
@@ -420,6 +437,7 @@ fn chinese_help_has_no_english_left_in_it() {
         "mail --help",
         "mailbox --help",
         "config --help",
+        "replay --help",
         "completions --help",
     ] {
         let exit = run(&format!("--lang zh-CN {line}")).expect_err(line);
@@ -468,6 +486,21 @@ fn bad_use_is_explained_in_the_chosen_language() {
             "completions",
             "sockscope: <SHELL> is missing\n\nUsage: sockscope completions [OPTIONS] <SHELL>\n",
             "sockscope: 缺少 <SHELL>\n\n用法: sockscope completions [选项] <SHELL>\n",
+        ),
+        (
+            "replay",
+            "sockscope: <FILE> is missing\n",
+            "sockscope: 缺少 <FILE>\n",
+        ),
+        (
+            "replay x --speed 0",
+            "sockscope: --speed: speed = \"0\": write a factor from 0.1 to 1000, or max\n",
+            "sockscope: --speed：speed = “0”：请写 0.1 到 1000 之间的倍数，或 max\n",
+        ),
+        (
+            "replay x --from noon",
+            "sockscope: --from: from = \"noon\": write seconds (90), minutes and seconds (1:30) or a time of day (20:15:03)\n",
+            "sockscope: --from：from = “noon”：请写秒数（90）、分和秒（1:30）或一天中的时刻（20:15:03）\n",
         ),
         (
             "completions dos",

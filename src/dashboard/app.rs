@@ -13,6 +13,7 @@ use tui_input::Input;
 
 use super::capture::{Answer, Capture, CaptureFile};
 use super::keys::{self, Action, Context};
+use super::playback::{self, Control, Motion, Playback};
 use super::shell;
 use super::tabs::mail::{MailSetup, MailTab, Question};
 use super::tabs::ping::{Figures, PingSetup, PingTab};
@@ -61,6 +62,12 @@ pub enum Msg {
     },
     /// What came of asking for a capture, or for its end.
     Capture(Answer),
+    /// Where the record stands that is played.
+    Playback(Playback),
+    /// What somebody had written into the line of events of a record, and when.
+    Notes(Vec<(Duration, String)>),
+    /// What was asked for can't be done in a replay.
+    OnlyAReplay,
     /// The labs' exact counters, read just before a frame.
     Counters(Counters),
     EchoFailed(StartError),
@@ -190,10 +197,31 @@ pub enum Effect {
         at: Duration,
         text: String,
     },
+    /// Plays a record on, or otherwise.
+    Playback(Control),
     /// Looks for paths that begin with this text.
     Complete(String),
     /// Puts a text into the clipboard of whoever sits at the terminal.
     Copy(String),
+}
+
+/// What time it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// Where what is watched stands: in a replay, the place in the record. Both count from the origin of the app's clock.
+    pub there: Duration,
+    /// Where whoever watches stands: short messages are timed by it.
+    pub here: Duration,
+}
+
+impl From<Duration> for Now {
+    /// What is watched happens now.
+    fn from(now: Duration) -> Self {
+        Self {
+            there: now,
+            here: now,
+        }
+    }
 }
 
 /// The tabs, in order.
@@ -300,8 +328,10 @@ pub struct App {
     pub zoomed: bool,
     /// Since when the view stands still.
     pub frozen_at: Option<Duration>,
-    /// A short message, and until when it is shown.
+    /// A short message, and until when it is shown; see [`Now::here`].
     pub notice: Option<(String, Duration)>,
+    /// The record that is played, if this is a replay.
+    pub playback: Option<Playback>,
     pub ping: PingTab,
     pub web: WebTab,
     pub mail: MailTab,
@@ -310,6 +340,8 @@ pub struct App {
     /// Something that went wrong beside the labs: it is shown until a key is pressed.
     pub alert: Option<String>,
     pub now: Duration,
+    /// What time it is for whoever watches; see [`Now::here`].
+    here: Duration,
     /// Where the last frame was drawn; a click is understood by it.
     pub area: Rect,
 }
@@ -338,7 +370,9 @@ impl App {
             wire: WireTab::new(setup.wire),
             capture: Capture::Off,
             alert: None,
+            playback: None,
             now: Duration::ZERO,
+            here: Duration::ZERO,
             area: Rect::ZERO,
         }
     }
@@ -369,14 +403,21 @@ impl App {
         }
     }
 
-    /// When the screen wants to be drawn again though nothing happens: a frozen view counts seconds, a notice goes away, a wait
-    /// at the web server grows.
+    /// When a short message goes away; see [`Now::here`].
+    pub fn notice_ends(&self) -> Option<Duration> {
+        self.notice.as_ref().map(|(_, until)| *until)
+    }
+
+    /// When the screen wants to be drawn again though nothing happens: a frozen view counts seconds, a wait at the web server grows, a record goes on.
     pub fn next_tick(&self) -> Option<Duration> {
         let second = self.frozen_at.map(|since| {
             let whole = self.now.saturating_sub(since).as_secs() + 1;
             since + Duration::from_secs(whole)
         });
-        let notice = self.notice.as_ref().map(|(_, until)| *until);
+        let record = self
+            .playback
+            .as_ref()
+            .map(|playback| self.now + playback.tick());
         let web = (self.front == Tab::Web && self.frozen_at.is_none())
             .then(|| self.web.next_tick(self.now))
             .flatten();
@@ -384,19 +425,21 @@ impl App {
         // How far a capture is may change though no lab tells anything new.
         let next_second = Duration::from_secs(self.now.as_secs() + 1);
         let capture = (self.capture != Capture::Off).then_some(next_second);
-        [second, notice, web, mail, capture]
+        [second, record, web, mail, capture]
             .into_iter()
             .flatten()
             .min()
     }
 
     /// Takes a message in at `now`.
-    pub fn update(&mut self, msg: Msg, now: Duration) -> Vec<Effect> {
-        self.now = self.now.max(now);
+    pub fn update(&mut self, msg: Msg, now: impl Into<Now>) -> Vec<Effect> {
+        let Now { there, here } = now.into();
+        self.now = self.now.max(there);
+        self.here = self.here.max(here);
         if self
             .notice
             .as_ref()
-            .is_some_and(|(_, until)| *until <= self.now)
+            .is_some_and(|(_, until)| *until <= self.here)
         {
             self.notice = None;
         }
@@ -433,6 +476,21 @@ impl App {
             }
             Msg::Capture(answer) => {
                 self.capture_answered(answer);
+                Vec::new()
+            }
+            Msg::Playback(playback) => {
+                self.set_playback(playback);
+                Vec::new()
+            }
+            Msg::Notes(notes) => {
+                for (at, text) in notes {
+                    self.ping.note(text.clone(), at);
+                    self.wire.note(text, at);
+                }
+                Vec::new()
+            }
+            Msg::OnlyAReplay => {
+                self.notify("replay.only", &"");
                 Vec::new()
             }
             Msg::Counters(mut counters) => {
@@ -501,6 +559,9 @@ impl App {
         if self.zoomed || self.frozen_at.is_some() {
             contexts.push(Context::Open);
         }
+        if self.playback.is_some() {
+            contexts.push(Context::Replay);
+        }
         contexts
     }
 
@@ -537,6 +598,11 @@ impl App {
                 self.overlay = None;
                 return Vec::new();
             }
+        }
+        if self.playback.is_some()
+            && let Some(effects) = self.act_in_replay(action)
+        {
+            return effects;
         }
         if action == Action::Open {
             match (self.open_subject(), self.front) {
@@ -630,6 +696,68 @@ impl App {
         file.into_iter().collect()
     }
 
+    /// What an action means while a record is played; `None` if it means what it always does.
+    fn act_in_replay(&mut self, action: Action) -> Option<Vec<Effect>> {
+        let steps = matches!(action, Action::StepForward | Action::StepBack);
+        let control = match action {
+            Action::Freeze => Control::Freeze,
+            Action::Slower => Control::Slower,
+            Action::Faster => Control::Faster,
+            _ if steps && self.front == Tab::Wire => {
+                if action == Action::StepBack || !self.wire.is_at_newest() {
+                    return Some(self.step_on_wire(action));
+                }
+                self.wire.freeze(None);
+                self.act_in_front(Action::Follow);
+                Control::Step
+            }
+            Action::StepForward => Control::Step,
+            _ if playback::is_order(action, &self.contexts()) => {
+                self.notify("replay.only", &"");
+                return Some(Vec::new());
+            }
+            _ => return None,
+        };
+        Some(vec![Effect::Playback(control)])
+    }
+
+    /// Steps through what was played already, for which the record stands still.
+    fn step_on_wire(&mut self, action: Action) -> Vec<Effect> {
+        if !self.wire.is_frozen() {
+            self.wire.freeze(Some(self.now));
+        }
+        let mut effects = self.act_in_front(action);
+        let plays = |playback: &Playback| playback.motion == Motion::Playing;
+        if self.playback.as_ref().is_some_and(plays) {
+            effects.push(Effect::Playback(Control::Freeze));
+        }
+        effects
+    }
+
+    /// Takes in where the record stands, and says what has changed about it.
+    fn set_playback(&mut self, playback: Playback) {
+        match self.playback.replace(playback.clone()) {
+            None => {
+                self.ping.follow_record();
+                self.web.follow_record();
+                self.mail.follow_record();
+            }
+            Some(before) if before.speed != playback.speed => {
+                self.notify("replay.speed", &playback.speed);
+            }
+            Some(before) if before.motion != playback.motion => match playback.motion {
+                Motion::Frozen => self.notify("replay.frozen", &""),
+                Motion::Ended if playback.damaged > 0 => {
+                    self.notify("replay.ended_damaged", &playback.damaged);
+                }
+                Motion::Ended => self.notify("replay.ended", &playback.entries),
+                Motion::Playing => self.wire.freeze(None),
+                Motion::Seeking => {}
+            },
+            Some(_) => {}
+        }
+    }
+
     /// Goes to the Wire tab and selects what a row of a lab is about.
     pub fn show_on_wire(&mut self, subject: &Subject) {
         if self.wire.show(subject) {
@@ -660,7 +788,7 @@ impl App {
     /// Shows a short message; `value` fills its `%{value}`.
     pub(super) fn notify(&mut self, key: &str, value: &dyn std::fmt::Display) {
         let text = self.words().fill(key, &[("value", value)]);
-        self.notice = Some((text, self.now + NOTICE));
+        self.notice = Some((text, self.here + NOTICE));
     }
 
     /// Closes what is open, the innermost first.

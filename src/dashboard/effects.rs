@@ -4,7 +4,10 @@
 //! flood at the web server what our own request was answered.
 
 pub mod capture;
+mod files;
 mod mail;
+pub mod replay;
+pub mod source;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -321,6 +324,8 @@ impl Labs {
             | Effect::BeginCapture(_)
             | Effect::StopCapture
             | Effect::Note { .. } => return self.captures.perform(effect),
+            // The labs are not played.
+            Effect::Playback(_) => {}
             Effect::Quit | Effect::SetMouse(_) | Effect::Copy(_) => {}
         }
         None

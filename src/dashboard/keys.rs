@@ -511,6 +511,7 @@ pub static BINDINGS: &[Binding] = {
         binding(C::WireTab, &[char('n')], A::Note, "n", "key.note", Some(6)),
         binding(C::WireTab, &[char('d')], A::NextTimes, "d", "key.wire_times", Some(5)),
         binding(C::WireTab, &[char('x')], A::ClearLog, "x", "key.clear", Some(7)),
+        binding(C::Replay, &[char('.')], A::StepForward, ".", "key.replay_step", Some(1)),
         binding(C::Replay, &[char('<')], A::Slower, "<", "key.replay_slower", None),
         binding(C::Replay, &[char('>')], A::Faster, ">", "key.replay_faster", None),
         binding(C::Replay, &[], A::Faster, "<>", "key.replay_speed", Some(1)),

@@ -12,12 +12,13 @@ use crossterm::event::{Event as Input, EventStream};
 use futures_util::StreamExt;
 
 use super::app::{App, Effect, Msg, Setup, Tab};
-use super::effects::{Labs, Shown};
+use super::effects::Shown;
+use super::effects::source::Source;
 use super::links;
+use super::playback::Playback;
 use super::tabs::ping::Figures;
 use super::terminal::Screen;
 use crate::proto::ping::PingEvent;
-use crate::trace::clock::Clock;
 use crate::trace::event::{Event, PingerEvent};
 use crate::trace::mail::{MailEvent, MailReport};
 use crate::trace::web::{WebEvent, WebFigures};
@@ -38,24 +39,28 @@ pub struct Seen {
     pub web: Option<WebFigures>,
     /// Of the mail server, if anybody talked to it.
     pub mail: Option<MailReport>,
+    /// Where the record stood, if one was played.
+    pub playback: Option<Playback>,
 }
 
 /// Runs until the user quits, `stop` resolves, or the terminal goes away.
 pub async fn run(
     setup: Setup,
-    mut labs: Labs,
-    clock: Clock,
+    mut source: Source,
     stop: impl Future<Output = ()>,
 ) -> io::Result<Seen> {
     let mut screen = Screen::enter(setup.mouse)?;
+    let clock = source.clock();
     let mut app = App::new(setup, clock);
     let mut input = EventStream::new();
     let mut stop = std::pin::pin!(stop);
-    let now = || clock.at(Instant::now());
-    let effects = app.start();
-    let mut quit = perform(&mut app, effects, &mut labs, &mut screen, now())?;
+    let effects = match source.playback() {
+        Some(playback) => app.update(Msg::Playback(playback), source.now()),
+        None => app.start(),
+    };
+    let mut quit = perform(&mut app, effects, &mut source, &mut screen)?;
     // A server that listens at once is pinged at once.
-    take_in(&mut app, &mut labs, &mut screen, now())?;
+    take_in(&mut app, &mut source, &mut screen)?;
     let mut changed = true;
     let mut reported_at: Option<Instant> = None;
     let mut drawn_at: Option<Instant> = None;
@@ -67,7 +72,7 @@ pub async fn run(
         };
         let next_frame = wanted.map(|at| drawn_at.map_or(at, |drawn| at.max(drawn + FRAME)));
         if next_frame.is_some_and(|at| at <= Instant::now()) {
-            changed |= take_in(&mut app, &mut labs, &mut screen, now())?;
+            changed |= take_in(&mut app, &mut source, &mut screen)?;
             reported_at = None;
             if changed {
                 draw(&mut app, &mut screen)?;
@@ -78,7 +83,9 @@ pub async fn run(
             super::terminal::panic_if_asked();
             continue;
         }
-        let tick = app.next_tick().map(|at| clock.instant(at));
+        let tick = app.next_tick().and_then(|at| source.instant(at));
+        let notice = app.notice_ends().map(|at| clock.instant(at));
+        let tick = [tick, notice].into_iter().flatten().min();
         let wake = [next_frame, tick].into_iter().flatten().min();
         tokio::select! {
             () = &mut stop => quit = true,
@@ -92,8 +99,8 @@ pub async fn run(
                                 screen.repaint();
                             }
                             if let Some(msg) = message(input) {
-                                let effects = app.update(msg, now());
-                                quit |= perform(&mut app, effects, &mut labs, &mut screen, now())?;
+                                let effects = app.update(msg, source.now());
+                                quit |= perform(&mut app, effects, &mut source, &mut screen)?;
                             }
                         }
                         // The terminal has gone; there is nobody left to show anything to.
@@ -107,36 +114,37 @@ pub async fn run(
                 changed = true;
                 drawn_at = None;
             }
-            msg = labs.changed() => {
+            msg = source.changed() => {
                 if let Some(msg) = msg {
-                    let effects = app.update(msg, now());
-                    quit |= perform(&mut app, effects, &mut labs, &mut screen, now())?;
+                    let effects = app.update(msg, source.now());
+                    quit |= perform(&mut app, effects, &mut source, &mut screen)?;
                     changed = true;
                 }
                 reported_at.get_or_insert_with(Instant::now);
             }
             () = sleep_until(wake) => {
                 if tick.is_some_and(|tick| tick <= Instant::now()) {
-                    let effects = app.update(Msg::Tick, now());
-                    quit |= perform(&mut app, effects, &mut labs, &mut screen, now())?;
+                    let effects = app.update(Msg::Tick, source.now());
+                    quit |= perform(&mut app, effects, &mut source, &mut screen)?;
                     changed = true;
                 }
             }
         }
     }
-    labs.stop_web();
-    let counters = labs.counters(Shown {
+    source.stop();
+    let counters = source.counters(Shown {
         rtt_bars: false,
         web: true,
         mail: true,
     });
     let web = counters.web.as_ref().map(|report| report.figures.clone());
     let mail = counters.mail;
-    app.update(Msg::Counters(counters), now());
+    app.update(Msg::Counters(counters), source.now());
     Ok(Seen {
         targets: app.ping.seen(),
         web: web.filter(|figures| figures.counts.requests > 0),
         mail: mail.filter(|report| report.counts.sessions > 0),
+        playback: source.playback(),
     })
 }
 
@@ -169,32 +177,28 @@ fn message(input: Input) -> Option<Msg> {
     }
 }
 
-/// Brings the dashboard up to date with its labs; tells whether that can be seen.
-fn take_in(app: &mut App, labs: &mut Labs, screen: &mut Screen, now: Duration) -> io::Result<bool> {
+/// Brings the dashboard up to date with what it watches; tells whether that can be seen.
+fn take_in(app: &mut App, source: &mut Source, screen: &mut Screen) -> io::Result<bool> {
     let mut visible = false;
-    if let Some(msg) = labs.calls() {
-        visible = app.front == Tab::Wire;
-        let effects = app.update(msg, now);
-        perform(app, effects, labs, screen, now)?;
-    }
-    if let Some(msg) = labs.events() {
-        visible |= is_visible(&msg, app.front);
-        let effects = app.update(msg, now);
-        perform(app, effects, labs, screen, now)?;
+    for msg in source.news() {
+        visible |= is_visible(&msg, app);
+        let effects = app.update(msg, source.now());
+        perform(app, effects, source, screen)?;
     }
     let shown = Shown {
         rtt_bars: app.ping.shows_rtt_bars(app.area),
         web: app.front == Tab::Web,
         mail: app.front == Tab::Mail,
     };
-    let effects = app.update(Msg::Counters(labs.counters(shown)), now);
-    perform(app, effects, labs, screen, now)?;
+    let effects = app.update(Msg::Counters(source.counters(shown)), source.now());
+    perform(app, effects, source, screen)?;
     Ok(visible)
 }
 
 /// That nothing more is expected of a ping changes nothing on screen, nor does what the other tab shows. Whether a server runs is in the bar above
 /// all tabs.
-fn is_visible(msg: &Msg, front: Tab) -> bool {
+fn is_visible(msg: &Msg, app: &App) -> bool {
+    let front = app.front;
     let is_seen = |event: &Event| match event {
         Event::Ping { event, .. } => !matches!(event, PingerEvent::Ping(PingEvent::Settled { .. })),
         Event::Echo(_) => true,
@@ -205,6 +209,11 @@ fn is_visible(msg: &Msg, front: Tab) -> bool {
         Event::Mail(_) | Event::Sending { .. } => front == Tab::Mail,
     };
     match msg {
+        Msg::Calls { .. } => front == Tab::Wire,
+        Msg::Playback(playback) => app
+            .playback
+            .as_ref()
+            .is_none_or(|shown| !shown.looks_like(playback)),
         Msg::Events {
             events,
             left_out,
@@ -241,9 +250,8 @@ fn draw(app: &mut App, screen: &mut Screen) -> io::Result<()> {
 fn perform(
     app: &mut App,
     effects: Vec<Effect>,
-    labs: &mut Labs,
+    source: &mut Source,
     screen: &mut Screen,
-    now: Duration,
 ) -> io::Result<bool> {
     let mut effects = std::collections::VecDeque::from(effects);
     while let Some(effect) = effects.pop_front() {
@@ -252,8 +260,8 @@ fn perform(
             Effect::SetMouse(on) => screen.set_mouse(on)?,
             Effect::Copy(text) => screen.copy(&text)?,
             effect => {
-                if let Some(msg) = labs.perform(effect) {
-                    effects.extend(app.update(msg, now));
+                if let Some(msg) = source.perform(effect) {
+                    effects.extend(app.update(msg, source.now()));
                 }
             }
         }

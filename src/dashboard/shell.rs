@@ -156,7 +156,18 @@ fn tab_bar(app: &App, look: &Look, area: Rect, buffer: &mut Buffer) {
         look.glyphs,
     );
     let room = area.width.saturating_sub(used + 1);
-    let status = status_line(app, look, usize::from(room));
+    let status = if let Some(playback) = &app.playback {
+        let mut line = playback.mark(look, usize::from(room));
+        let rest = usize::from(room).saturating_sub(text::line_width(&line) + 2);
+        let status = status_line(app, look, rest);
+        if text::line_width(&status) <= rest {
+            line.push_span("  ");
+            line.spans.extend(status.spans);
+        }
+        line
+    } else {
+        status_line(app, look, usize::from(room))
+    };
     let status = if let Some(since) = app.frozen_at {
         let seconds = app.now.saturating_sub(since).as_secs();
         let frozen = look.words.fill("shell.frozen", &[("seconds", &seconds)]);
@@ -387,6 +398,7 @@ fn help_page(front: Tab, look: &Look, scroll: usize, area: Rect, buffer: &mut Bu
     let everywhere = [
         (keys::Context::Everywhere, "help.everywhere"),
         (keys::Context::Open, "help.open"),
+        (keys::Context::Replay, "help.replay"),
     ];
     for (context, title) in tab_sections.iter().chain(&everywhere) {
         lines.push(Line::styled(look.words.t(title).into_owned(), theme.accent));

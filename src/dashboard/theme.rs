@@ -8,6 +8,7 @@ use std::time::Duration;
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::symbols::border;
 
+use super::playback::Motion;
 use super::widgets::Glyphs;
 use crate::proto::http::status::Class;
 use crate::proto::ping::Outcome;
@@ -376,6 +377,16 @@ impl Signs {
             ReplyClass::Intermediate => self.0.pick('◆', '>'),
             ReplyClass::Transient => self.0.pick('▲', '!'),
             ReplyClass::Permanent => self.0.pick('■', 'X'),
+        }
+    }
+
+    /// The sign of a record that is played, or stands still.
+    pub fn motion(self, motion: Motion) -> char {
+        match motion {
+            Motion::Playing => self.0.pick('▶', '>'),
+            Motion::Seeking => self.0.pick('»', '>'),
+            Motion::Frozen => self.0.pick('‖', '='),
+            Motion::Ended => self.0.pick('■', '.'),
         }
     }
 

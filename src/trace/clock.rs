@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use chrono::{DateTime, Local, SecondsFormat, Utc};
+use chrono::{DateTime, Local, SecondsFormat, Timelike, Utc};
 
 /// The origin of all times in events. Copies share it.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +68,27 @@ impl Clock {
             .to_string()
     }
 
+    /// Seconds since 1970 in UTC.
+    pub fn unix_seconds(&self, at: Duration) -> i64 {
+        DateTime::<Utc>::from(self.wall + at).timestamp()
+    }
+
+    /// How long after a moment local clocks will show this time next, in seconds since midnight; zero if they show it then. A day has 24 hours here,
+    /// whatever summer time does with it.
+    pub fn until_time_of_day(&self, at: Duration, seconds: u32) -> Duration {
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        let local = DateTime::<Local>::from(self.wall + at).time();
+        let since_midnight = Duration::new(
+            u64::from(local.num_seconds_from_midnight()),
+            local.nanosecond() % 1_000_000_000,
+        );
+        let wanted = Duration::from_secs(u64::from(seconds));
+        match wanted.checked_sub(since_midnight) {
+            Some(later) => later,
+            None => wanted + DAY - since_midnight,
+        }
+    }
+
     /// Seconds since 1970 in UTC as local wall time: `2026-11-22 20:15:03`; empty for a time that has no date.
     pub fn date_and_time(seconds: i64) -> String {
         local(seconds, "%Y-%m-%d %H:%M:%S")
@@ -117,6 +138,19 @@ mod tests {
         assert_eq!(stamp, date.replace(['-', ':'], "").replace(' ', "-"));
         assert_eq!(clock.instant(at), origin + Duration::from_micros(1_500_001));
         assert_eq!(clock.at(origin - Duration::from_secs(1)), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_time_of_day_is_found_within_a_day() {
+        let start = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_500);
+        let clock = Clock::new(Instant::now(), start);
+        assert_eq!(clock.unix_seconds(Duration::from_secs(2)), 1_700_000_002);
+        let shown = DateTime::<Local>::from(start).num_seconds_from_midnight();
+        let until = |seconds| clock.until_time_of_day(Duration::ZERO, seconds % 86_400);
+        assert_eq!(until(shown + 3), Duration::from_millis(2_500));
+        assert_eq!(until(shown), Duration::from_millis(86_399_500));
+        let exactly = clock.until_time_of_day(Duration::from_millis(500), (shown + 1) % 86_400);
+        assert_eq!(exactly, Duration::ZERO);
     }
 
     #[test]

@@ -1,16 +1,16 @@
 //! The mail server, the sendings, and the files that the Mail tab wants read and written. What takes a disk or a while happens on other threads and
 //! comes back as a message.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use tokio::sync::mpsc;
 
+use super::files::{self, of_file};
 use crate::dashboard::app::{Effect, Msg};
 use crate::net::draft::Keeper;
 use crate::net::mail_client::MailClient;
 use crate::net::mail_server::{MailServer, MailServerConfig};
 use crate::net::tls::Authority;
-use crate::net::{completion, saved};
 use crate::proto::smtp::outcome::{Failure, Outcome, Summary};
 use crate::proto::smtp::plan::{Order, Plan};
 use crate::proto::smtp::stage::Stage;
@@ -130,16 +130,9 @@ impl MailLab {
                 }
             }
             Effect::SaveFile { name, bytes } => {
-                let folder = self.config.saves.clone();
-                self.answer(move || {
-                    let saved = saved::save_new(&folder, &name, &bytes);
-                    Msg::Saved(saved.map_err(|error| of_file(&folder.join(name), &error)))
-                });
+                files::save(&self.answers, self.config.saves.clone(), name, bytes);
             }
-            Effect::Complete(text) => self.answer(move || Msg::Completed {
-                paths: completion::complete(&text),
-                text,
-            }),
+            Effect::Complete(text) => files::complete(&self.answers, text),
             _ => {}
         }
         None
@@ -147,11 +140,7 @@ impl MailLab {
 
     /// Does something that takes a while, and tells what came of it.
     fn answer(&self, work: impl FnOnce() -> Msg + Send + 'static) {
-        let answers = self.answers.clone();
-        tokio::task::spawn_blocking(move || {
-            // If the dashboard has ended meanwhile, nobody wants to know.
-            let _ = answers.blocking_send(work());
-        });
+        files::answer(&self.answers, work);
     }
 
     fn start_server(&mut self, any_port: bool) -> Option<Msg> {
@@ -224,9 +213,4 @@ impl MailLab {
             keeper.keep(text);
         }
     }
-}
-
-/// What went wrong with which file.
-fn of_file(file: &Path, error: &std::io::Error) -> String {
-    format!("{}: {error}", file.display())
 }

@@ -209,6 +209,11 @@ impl MailTab {
         Vec::new()
     }
 
+    /// What happens comes out of a record: what was sent is told by its events.
+    pub fn follow_record(&mut self) {
+        self.live.follow_record();
+    }
+
     /// Takes in what the server tells of itself.
     pub fn set_report(&mut self, report: MailReport, now: Duration) -> Vec<Effect> {
         self.now = now;

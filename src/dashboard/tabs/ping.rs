@@ -209,6 +209,12 @@ impl PingTab {
         }
     }
 
+    /// What happens comes out of a record: whom it pings is told by its events.
+    pub fn follow_record(&mut self) {
+        self.pings_itself = false;
+        self.live.follow_record();
+    }
+
     pub fn set_counters(&mut self, counters: Counters, now: Duration) {
         self.now = now;
         if let Some((counts, clients)) = counters.echo {

@@ -183,6 +183,11 @@ impl WebTab {
         }
     }
 
+    /// What happens comes out of a record: what was sent is told by its events.
+    pub fn follow_record(&mut self) {
+        self.sender.follow_record();
+    }
+
     /// Takes in what the server tells of itself.
     pub fn set_report(&mut self, report: WebReport, now: Duration) {
         self.now = now;

@@ -318,6 +318,17 @@ impl WireTab {
         true
     }
 
+    /// Whether nothing newer is there to step to.
+    pub fn is_at_newest(&self) -> bool {
+        let newest = self.log.newest().and_then(|row| self.log.key_of(row.id));
+        let shown = self.list.selected().or(self.log.until());
+        shown.is_none() || shown == newest
+    }
+
+    pub fn is_frozen(&self) -> bool {
+        self.frozen_at.is_some()
+    }
+
     /// Freezes the view as it is, or lets it go on.
     pub fn freeze(&mut self, at: Option<Duration>) {
         self.frozen_at = at;

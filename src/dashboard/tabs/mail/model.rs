@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::both::Sessions;
 use super::dialogue::Dialogue;
+use crate::dashboard::playback::Starts;
 use crate::dashboard::tabs::panel::push_bounded;
 use crate::proto::smtp::fault::Fault;
 use crate::proto::smtp::server::EndOfData;
@@ -34,6 +35,7 @@ pub struct MailModel {
     pub back: usize,
     /// Events the screen could not keep up with; the counters have them all the same.
     pub left_out: u64,
+    starts: Starts,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -64,7 +66,13 @@ impl MailModel {
             sendings: VecDeque::new(),
             back: 0,
             left_out: 0,
+            starts: Starts::Here,
         }
+    }
+
+    /// What happens comes out of a record.
+    pub fn follow_record(&mut self) {
+        self.starts = Starts::InTheRecord;
     }
 
     /// Takes in what the server reported.
@@ -103,6 +111,13 @@ impl MailModel {
 
     /// Takes in what a sending reported.
     pub fn take_sending(&mut self, id: SendingId, event: SendingEvent) {
+        if let SendingEvent::Connecting { host, port, .. } = &event
+            && self.starts == Starts::InTheRecord
+            && self.sendings.iter().all(|sending| sending.id != id)
+            && let Some(dialogue) = Dialogue::of_record(id, host.clone(), *port)
+        {
+            self.begin(dialogue);
+        }
         let sending = self.sendings.iter_mut().rev().find(|one| one.id == id);
         if let Some(sending) = sending {
             sending.take(event);

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::history::{History, ROLLING, ServerWord};
+use crate::dashboard::playback::Starts;
 use crate::dashboard::tabs::panel::push_bounded;
 use crate::proto::link::LinkSettings;
 use crate::proto::ping::{PingEvent, PingRecord, sequence_of};
@@ -24,6 +25,8 @@ const DATAGRAMS: usize = 1_024;
 const EXCHANGES: usize = 1_024;
 /// Words of the server that came before the ping they speak of.
 const EARLY_WORDS: usize = 1_024;
+/// Targets of a record that are kept.
+const RECORDED_TARGETS: usize = 64;
 /// Bars of the RTT histogram.
 pub const RTT_BARS: usize = 24;
 
@@ -38,6 +41,7 @@ pub struct PingModel {
     /// Events the screen could not keep up with; the counters have them all the same.
     pub left_out: u64,
     early_words: VecDeque<(SocketAddr, u64, ServerWord)>,
+    starts: Starts,
 }
 
 /// The echo server as the dashboard sees it.
@@ -173,7 +177,13 @@ impl PingModel {
             datagrams: VecDeque::new(),
             left_out: 0,
             early_words: VecDeque::new(),
+            starts: Starts::Here,
         }
+    }
+
+    /// What happens comes out of a record.
+    pub fn follow_record(&mut self) {
+        self.starts = Starts::InTheRecord;
     }
 
     pub fn target_mut(&mut self, id: TargetId) -> Option<&mut Target> {
@@ -227,6 +237,9 @@ impl PingModel {
             }
             Event::Echo(EchoEvent::Datagram(datagram)) => self.server_received(datagram),
             Event::Echo(EchoEvent::LinkChanged { at, from, to }) => {
+                if self.starts == Starts::InTheRecord {
+                    self.server.link.clone_from(&to);
+                }
                 self.mark(at, MarkKind::LinkChanged { from, to })
             }
             Event::Echo(EchoEvent::Failed { error }) => {
@@ -263,7 +276,30 @@ impl PingModel {
         }
     }
 
+    /// A pinger of the record has started. One that pings the same address anew takes the place of the one before.
+    fn add_recorded(&mut self, id: TargetId, address: SocketAddr) {
+        let name = settings::Target {
+            host: address.ip().to_string(),
+            port: address.port(),
+        };
+        let fresh = Target::new(id, name);
+        let mut targets = self.targets.iter_mut();
+        match targets.find(|target| target.address == Some(address)) {
+            Some(old) => *old = fresh,
+            None => self.targets.push(fresh),
+        }
+        if self.targets.len() > RECORDED_TARGETS {
+            self.targets.remove(0);
+        }
+    }
+
     fn target_said(&mut self, id: TargetId, event: PingerEvent) {
+        if let PingerEvent::Started { target, .. } = &event
+            && self.starts == Starts::InTheRecord
+            && self.target_mut(id).is_none()
+        {
+            self.add_recorded(id, *target);
+        }
         let early_words = &mut self.early_words;
         let Some(target) = self.targets.iter_mut().find(|target| target.id == id) else {
             return;

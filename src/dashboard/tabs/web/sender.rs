@@ -18,6 +18,7 @@ pub use self::view::draw;
 use self::transcript::Transcript;
 use crate::dashboard::app::Effect;
 use crate::dashboard::keys::Action;
+use crate::dashboard::playback::Starts;
 use crate::dashboard::tabs::panel::steps_on;
 use crate::dashboard::widgets::edit::Shape;
 use crate::dashboard::widgets::editor::Editor;
@@ -89,6 +90,7 @@ pub struct Sender {
     /// Why the request was not sent.
     error: Option<String>,
     next_id: SenderId,
+    starts: Starts,
     /// The newest last.
     transcripts: VecDeque<Transcript>,
     /// How many transcripts after the one in front.
@@ -110,6 +112,7 @@ impl Default for Sender {
             pace: Pace::AtOnce,
             error: None,
             next_id: 0,
+            starts: Starts::Here,
             transcripts: VecDeque::new(),
             back: 0,
             scroll: None,
@@ -207,7 +210,25 @@ impl Sender {
         self.open && self.transcripts.iter().any(Transcript::is_going_on)
     }
 
+    /// What happens comes out of a record.
+    pub fn follow_record(&mut self) {
+        self.starts = Starts::InTheRecord;
+    }
+
     pub fn take(&mut self, id: SenderId, event: SenderEvent) {
+        if let SenderEvent::Connected { target, .. } = &event
+            && self.starts == Starts::InTheRecord
+        {
+            let target = Target {
+                host: target.ip().to_string(),
+                port: target.port(),
+            };
+            self.transcripts
+                .push_back(Transcript::of_record(id, target));
+            if self.transcripts.len() > TRANSCRIPTS {
+                self.transcripts.pop_front();
+            }
+        }
         let transcript = self.transcripts.iter_mut().rev().find(|one| one.id == id);
         if let Some(transcript) = transcript {
             transcript.take(event);

@@ -42,6 +42,8 @@ pub struct Transcript {
     pub end: Option<(Duration, SenderEnd)>,
     kept: usize,
     answers: Answers,
+    /// What was sent so far, where the whole request was not known beforehand and no answer has come.
+    request: Option<Vec<u8>>,
 }
 
 impl Transcript {
@@ -54,6 +56,15 @@ impl Transcript {
             end: None,
             kept: 0,
             answers: Answers::new(request),
+            request: None,
+        }
+    }
+
+    /// One whose request is known no sooner than it is sent.
+    pub fn of_record(id: SenderId, target: Target) -> Self {
+        Self {
+            request: Some(Vec::new()),
+            ..Self::new(id, target, b"")
         }
     }
 
@@ -66,8 +77,16 @@ impl Transcript {
             SenderEvent::Connected { at, local, target } => {
                 self.connected = Some((at, local, target));
             }
-            SenderEvent::Sent { at, bytes } => self.push(Side::Ours, at, &bytes),
+            SenderEvent::Sent { at, bytes } => {
+                if let Some(request) = &mut self.request {
+                    let room = SHOWN.saturating_sub(request.len());
+                    request.extend_from_slice(&bytes[..bytes.len().min(room)]);
+                    self.answers = Answers::new(request);
+                }
+                self.push(Side::Ours, at, &bytes);
+            }
             SenderEvent::Received { at, bytes } => {
+                self.request = None;
                 self.answers.push(&bytes);
                 self.push(Side::Theirs, at, &bytes);
             }
