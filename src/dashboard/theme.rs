@@ -421,6 +421,11 @@ impl Signs {
         }
     }
 
+    /// At the end of the arrow of what was sent to somebody who tells nothing of it.
+    pub fn sent(self) -> char {
+        self.0.pick('▷', '>')
+    }
+
     /// Before what was said inside TLS.
     pub fn encrypted(self) -> char {
         self.0.pick('≈', '~')

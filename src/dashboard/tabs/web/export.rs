@@ -26,7 +26,7 @@ impl WebTab {
                 lines.request(&row.exchange, &mut bytes);
             }
         }
-        (log.len() > 0).then(|| Effect::SaveFile {
+        (!log.is_empty()).then(|| Effect::SaveFile {
             name: FILE.to_owned(),
             bytes,
         })

@@ -211,6 +211,10 @@ impl<'a> Drawing<'a> {
     fn fate(&self, passage: &Passage) -> (Style, Option<Ends>) {
         let (theme, signs) = (&self.scene.look.theme, self.scene.look.signs);
         match passage.fate {
+            // The client is a program of somebody else: nobody here sees what reaches it.
+            Fate::InFlight if passage.arrives.is_empty() && passage.from == Side::Right => {
+                (self.kind(passage.kind), Some(Ends::AtTheDoor(signs.sent())))
+            }
             Fate::InFlight if passage.arrives.is_empty() => {
                 let sign = signs.outcome(Outcome::InFlight);
                 (theme.in_flight, Some(Ends::HalfWay(sign)))

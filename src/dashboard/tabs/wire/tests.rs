@@ -177,23 +177,3 @@ fn an_empty_list_says_what_to_do_and_any_size_is_drawn() {
     let wrong = tab.set_filter("verdict:gone", WORDS);
     assert!(wrong.is_err_and(|sentence| sentence.contains("lost, late, dup")));
 }
-
-#[test]
-fn a_frame_costs_what_is_seen() {
-    const ROWS: u64 = 50_000;
-    let time = |rows: u64| {
-        let mut tab = tab();
-        let events: Vec<Event> = (1..=rows).map(|n| sent(n, ms(n))).collect();
-        tab.take(&events, 0);
-        drawn(&mut tab, 100, 30);
-        let begun = Instant::now();
-        for _ in 0..50 {
-            act(&mut tab, Action::PageUp);
-            drawn(&mut tab, 100, 30);
-        }
-        begun.elapsed() / 50
-    };
-    let (few, many) = (time(100), time(ROWS));
-    // So many times the rows would take so many times as long if all were looked at.
-    assert!(many < 20 * few, "{many:?} against {few:?}");
-}

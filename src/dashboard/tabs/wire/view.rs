@@ -124,6 +124,7 @@ pub fn help(look: &Look, lines: &mut Vec<Line<'static>>) {
     sign(look.signs.duplicate(), theme.odd, "wire.help.duplicate");
     sign(look.signs.reordered(), theme.odd, "wire.help.reordered");
     sign(look.signs.damaged(), theme.odd, "wire.help.damaged");
+    sign(look.signs.sent(), theme.text, "wire.help.sent");
     sign(look.signs.encrypted(), theme.band, "wire.help.encrypted");
     lines.push(Line::default());
     let title = words.t("wire.help.filter").into_owned();

@@ -53,6 +53,8 @@ struct Connection {
     commands: Pairs,
     replies: Pairs,
     contents: Pairs,
+    /// What our client sent and has no answer to yet.
+    unanswered: VecDeque<RowId>,
 }
 
 /// What one end told of and the other has not: at most one of the two has any.
@@ -92,6 +94,26 @@ impl Connection {
             Speech::Content { .. } => &mut self.contents,
         }
     }
+
+    fn expect_answer(&mut self, row: RowId) {
+        if self.unanswered.len() == WAITING {
+            self.unanswered.pop_front();
+        }
+        self.unanswered.push_back(row);
+    }
+
+    /// A reply has come: what it answers has arrived, whoever answered it.
+    fn answer(&mut self, log: &mut Log) {
+        let Some(row) = self.unanswered.pop_front() else {
+            // The greeting, or a reply that nobody asked for.
+            return;
+        };
+        change(log, row, |message| {
+            if message.fate == Fate::InFlight {
+                message.fate = Fate::Arrived;
+            }
+        });
+    }
 }
 
 impl Default for MailJoin {
@@ -117,6 +139,7 @@ impl MailJoin {
             connection.commands = Pairs::default();
             connection.replies = Pairs::default();
             connection.contents = Pairs::default();
+            connection.unanswered.clear();
         }
     }
 
@@ -241,17 +264,31 @@ fn told(
         }
         add_subject(message, subject, teller);
     };
-    let mut pairs = connection.map(|connection| connection.pairs(&spoken.what));
-    let other = pairs.as_mut().and_then(|pairs| pairs.other(teller));
-    if let Some(row) = other {
-        change(log, row, tell);
+    let Some(connection) = connection else {
+        let mut message = message(spoken, from);
+        tell(&mut message);
+        push(log, spoken.at, Lab::Mail, flow, message);
         return;
+    };
+    if teller == End::Client && from == End::Server {
+        connection.answer(log);
     }
-    let mut message = message(spoken, from);
-    tell(&mut message);
-    let row = push(log, spoken.at, Lab::Mail, flow, message);
-    if let Some(pairs) = pairs {
-        pairs.wait(teller, row);
+    let pairs = connection.pairs(&spoken.what);
+    let row = match pairs.other(teller) {
+        Some(row) => {
+            change(log, row, tell);
+            row
+        }
+        None => {
+            let mut message = message(spoken, from);
+            tell(&mut message);
+            let row = push(log, spoken.at, Lab::Mail, flow, message);
+            pairs.wait(teller, row);
+            row
+        }
+    };
+    if teller == End::Client && from == End::Client {
+        connection.expect_answer(row);
     }
 }
 
