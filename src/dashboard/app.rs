@@ -1,228 +1,34 @@
 //! The dashboard's state and how it changes: [`App::update`] takes a message and answers with effects. No I/O happens here, so that every
 //! screen can be tried without a terminal, a socket or a clock.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+mod message;
+mod prompt;
+
 use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
-use tui_input::Input;
 
-use super::capture::{Answer, Capture, CaptureFile};
+pub use self::message::{Counters, Effect, Msg, Now};
+pub use self::prompt::{Prompt, Purpose};
+use super::capture::Capture;
 use super::keys::{self, Action, Context};
 use super::playback::{self, Control, Motion, Playback};
 use super::shell;
-use super::tabs::mail::{MailSetup, MailTab, Question};
-use super::tabs::ping::{Figures, PingSetup, PingTab};
-use super::tabs::web::{WebReport, WebSetup, WebTab};
+use super::tabs::mail::{MailSetup, MailTab};
+use super::tabs::ping::{PingSetup, PingTab};
+use super::tabs::web::{WebSetup, WebTab};
 use super::tabs::wire::{self, WireSetup, WireTab};
 use super::theme::{Signs, Theme};
 use super::widgets::Glyphs;
-use crate::proto::http::script;
-use crate::proto::http::service::Service;
-use crate::proto::link::LinkSettings;
-use crate::proto::ping::Mode;
-use crate::proto::smtp::fault::Fault;
-use crate::proto::smtp::plan::{Order, Plan};
-use crate::proto::smtp::server::EndOfData;
-use crate::settings::{Target, ThemeName};
+use crate::settings::ThemeName;
 use crate::trace::clock::Clock;
 use crate::trace::escape::escape_hostile;
-use crate::trace::event::{ClientCounts, EchoCounts, Event, TargetId};
-use crate::trace::mail::{MailReport, MessageId, Page, SendingId};
-use crate::trace::recorder::Item;
-use crate::trace::start_error::StartError;
-use crate::trace::web::SenderId;
-use crate::trace::wire::{SocketEvent, Subject};
+use crate::trace::event::Event;
+use crate::trace::wire::Subject;
 use crate::words::{Lang, Words};
-
-/// What reaches the dashboard.
-#[derive(Debug)]
-pub enum Msg {
-    Key(KeyEvent),
-    Mouse(MouseEvent),
-    Paste(String),
-    /// What the labs reported, and how many reports the tap left out.
-    Events {
-        events: Vec<Event>,
-        /// Of the Ping tab's reports.
-        left_out: u64,
-        /// Of the web server's.
-        web_left_out: u64,
-        /// Of the mail server's.
-        mail_left_out: u64,
-    },
-    /// What the labs did with their sockets, and how many calls were left out.
-    Calls {
-        calls: Vec<SocketEvent>,
-        left_out: u64,
-    },
-    /// What came of asking for a capture, or for its end.
-    Capture(Answer),
-    /// Where the record stands that is played.
-    Playback(Playback),
-    /// What somebody had written into the line of events of a record, and when.
-    Notes(Vec<(Duration, String)>),
-    /// What was asked for can't be done in a replay.
-    OnlyAReplay,
-    /// The labs' exact counters, read just before a frame.
-    Counters(Counters),
-    EchoFailed(StartError),
-    PingerFailed {
-        target: TargetId,
-        error: String,
-    },
-    WebFailed(StartError),
-    MailFailed(StartError),
-    /// What the mailbox holds.
-    Mailbox(Page),
-    /// A message as it is stored, or why it can't be read.
-    MessageRead {
-        id: MessageId,
-        stored: Result<Arc<[u8]>, String>,
-    },
-    /// Paths that begin with `text`; folders end in a separator.
-    Completed {
-        text: String,
-        paths: Vec<String>,
-    },
-    /// Where a file was saved, or why it was not.
-    Saved(Result<PathBuf, String>),
-    /// A second has passed that something on screen waits for.
-    Tick,
-}
-
-/// Counters that the labs keep beside their data paths.
-#[derive(Debug, Default)]
-pub struct Counters {
-    pub echo: Option<(EchoCounts, Vec<ClientCounts>)>,
-    pub targets: Vec<(TargetId, Figures)>,
-    pub web: Option<Box<WebReport>>,
-    pub mail: Option<MailReport>,
-    /// The files that are being written.
-    pub capture: Option<Vec<CaptureFile>>,
-}
-
-/// What the dashboard wants done.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
-    Quit,
-    SetMouse(bool),
-    /// Starts the echo server, at the address of the settings or at any free port.
-    StartEcho {
-        any_port: bool,
-    },
-    SetLink(LinkSettings),
-    /// The echo server forgets its clients and counters and begins its seed's verdicts anew.
-    StartEchoOver,
-    StartPinger {
-        id: TargetId,
-        target: Target,
-        mode: Mode,
-        timeout: Duration,
-        count: Option<u64>,
-        /// Length of the datagrams, where it is more than the text needs.
-        size: usize,
-    },
-    SetPace {
-        id: TargetId,
-        mode: Mode,
-        timeout: Duration,
-    },
-    /// Sends nothing more, but sees what is in flight decided.
-    FinishPinger {
-        id: TargetId,
-    },
-    StopPinger {
-        id: TargetId,
-    },
-    /// Starts the web server, at the address of the settings or at any free port.
-    StartWeb {
-        any_port: bool,
-    },
-    SetService(Service),
-    /// Opens a connection and sends these bytes.
-    StartSender {
-        id: SenderId,
-        target: Target,
-        bytes: Vec<u8>,
-        pace: script::Pace,
-        patience: Duration,
-    },
-    StopSender {
-        id: SenderId,
-    },
-    /// Starts the lab's mail server, at the addresses of the settings or at any free ports.
-    StartMail {
-        any_port: bool,
-    },
-    SetFaults(Vec<Fault>),
-    SetEndOfData(EndOfData),
-    /// Sends mail.
-    StartSending {
-        id: SendingId,
-        plan: Box<Plan>,
-    },
-    /// Tells a sending what a person wants of it.
-    Order {
-        id: SendingId,
-        order: Order,
-    },
-    /// Keeps what was written, over a crash and a restart. It never holds a password.
-    SaveDraft(String),
-    /// Reads the mailbox: all of it, or the messages that hold a text.
-    ReadMailbox {
-        search: String,
-    },
-    ReadMessage(MessageId),
-    DeleteMessages(Vec<MessageId>),
-    /// Writes a file into the folder for saved files, under this name or, if that is taken, one like it.
-    SaveFile {
-        name: String,
-        bytes: Vec<u8>,
-    },
-    /// Opens a file for what the labs do from now on; a name without a folder belongs into the folder for saved files.
-    StartCapture {
-        file: PathBuf,
-        overwrite: bool,
-    },
-    /// Writes what was kept from before, then what happened since the file was opened and what will.
-    BeginCapture(Vec<Item>),
-    StopCapture,
-    /// Writes into the line of events.
-    Note {
-        at: Duration,
-        text: String,
-    },
-    /// Plays a record on, or otherwise.
-    Playback(Control),
-    /// Looks for paths that begin with this text.
-    Complete(String),
-    /// Puts a text into the clipboard of whoever sits at the terminal.
-    Copy(String),
-}
-
-/// What time it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Now {
-    /// Where what is watched stands: in a replay, the place in the record. Both count from the origin of the app's clock.
-    pub there: Duration,
-    /// Where whoever watches stands: short messages are timed by it.
-    pub here: Duration,
-}
-
-impl From<Duration> for Now {
-    /// What is watched happens now.
-    fn from(now: Duration) -> Self {
-        Self {
-            there: now,
-            here: now,
-        }
-    }
-}
 
 /// The tabs, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -254,41 +60,6 @@ pub enum Overlay {
     Help { scroll: u16 },
     /// A line of text is being typed.
     Prompt(Prompt),
-}
-
-/// A text field over the footer.
-#[derive(Debug, Clone)]
-pub struct Prompt {
-    pub purpose: Purpose,
-    pub input: Input,
-    /// Why the text was not taken.
-    pub error: Option<String>,
-}
-
-impl Prompt {
-    /// Another text is another question.
-    fn edited(&mut self) {
-        self.error = None;
-        if self.purpose == Purpose::OverwriteCapture {
-            self.purpose = Purpose::CaptureFile;
-        }
-    }
-}
-
-/// What a prompt's text is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    Note,
-    Target,
-    Knob(super::tabs::ping::knobs::Knob),
-    WebFilter,
-    WebKnob(super::tabs::web::knobs::Knob),
-    Mail(Question),
-    WireFilter,
-    /// Where a capture goes.
-    CaptureFile,
-    /// The same, though there is such a file: as long as the name is not changed, it is overwritten.
-    OverwriteCapture,
 }
 
 /// How things look, and in which words.
@@ -820,99 +591,6 @@ impl App {
         self.web.freeze(self.frozen_at);
         self.mail.freeze(self.frozen_at);
         self.wire.freeze(self.frozen_at);
-    }
-
-    pub(super) fn prompt(&mut self, purpose: Purpose, text: String) {
-        self.overlay = Some(Overlay::Prompt(Prompt {
-            purpose,
-            input: Input::new(text),
-            error: None,
-        }));
-    }
-
-    /// Says why the text of the prompt is not taken.
-    pub(super) fn refuse_prompt(&mut self, reason: String) {
-        if let Some(Overlay::Prompt(prompt)) = &mut self.overlay {
-            prompt.error = Some(reason);
-        }
-    }
-
-    fn prompt_key(&mut self, key: &KeyEvent) -> Vec<Effect> {
-        let Some(Overlay::Prompt(prompt)) = &mut self.overlay else {
-            return Vec::new();
-        };
-        match key.code {
-            KeyCode::Esc => self.overlay = None,
-            KeyCode::Enter => {
-                let (purpose, text) = (prompt.purpose, prompt.input.value());
-                let text = match purpose {
-                    // Every blank of it is sent.
-                    Purpose::Mail(Question::RawLine) => text,
-                    _ => text.trim(),
-                };
-                let text = text.to_owned();
-                return self.prompt_entered(purpose, &text);
-            }
-            _ => {
-                use tui_input::backend::crossterm::EventHandler;
-                prompt
-                    .input
-                    .handle_event(&crossterm::event::Event::Key(*key));
-                prompt.edited();
-            }
-        }
-        Vec::new()
-    }
-
-    fn prompt_entered(&mut self, purpose: Purpose, text: &str) -> Vec<Effect> {
-        let words = self.words();
-        let result = match purpose {
-            Purpose::Note if text.is_empty() => Ok(Vec::new()),
-            Purpose::Note => {
-                let (at, text) = (self.now, text.to_owned());
-                self.ping.note(text.clone(), at);
-                self.wire.note(text.clone(), at);
-                Ok(vec![Effect::Note { at, text }])
-            }
-            Purpose::Target => self.ping.add_target(text, words),
-            Purpose::Knob(knob) => self.ping.type_knob(knob, text, words),
-            Purpose::WebFilter => self.web.set_filter(text, words).map(|()| Vec::new()),
-            Purpose::WebKnob(knob) => self.web.type_knob(knob, text, words),
-            Purpose::WireFilter => self.wire.set_filter(text, words).map(|()| Vec::new()),
-            Purpose::CaptureFile | Purpose::OverwriteCapture if text.is_empty() => Ok(Vec::new()),
-            Purpose::CaptureFile | Purpose::OverwriteCapture => Ok(vec![Effect::StartCapture {
-                file: PathBuf::from(text),
-                overwrite: purpose == Purpose::OverwriteCapture,
-            }]),
-            Purpose::Mail(question) => self.mail.answer(question, text, words),
-        };
-        match (result, &mut self.overlay) {
-            (Ok(effects), _) => {
-                self.overlay = None;
-                effects
-            }
-            (Err(error), Some(Overlay::Prompt(prompt))) => {
-                prompt.error = Some(error);
-                Vec::new()
-            }
-            (Err(_), _) => Vec::new(),
-        }
-    }
-
-    fn paste(&mut self, text: &str) -> Vec<Effect> {
-        if let Some(Overlay::Prompt(prompt)) = &mut self.overlay {
-            for c in text.chars().filter(|c| !c.is_control()) {
-                prompt.input.handle(tui_input::InputRequest::InsertChar(c));
-            }
-            prompt.edited();
-        } else if self.overlay.is_none() {
-            match self.front {
-                Tab::Web => self.web.paste(text),
-                Tab::Mail => return self.mail.paste(text, self.now),
-                Tab::Ping | Tab::Wire => {}
-            }
-        }
-        Vec::new()
     }
 
     fn mouse_event(&mut self, event: MouseEvent) -> Vec<Effect> {
