@@ -227,15 +227,31 @@ impl SocketLog {
     /// Whether a call told now would be taken: what costs something need not be made otherwise. A call that is wanted by somebody who has no
     /// room is counted here, so ask once a call.
     pub fn is_wanted(&self) -> bool {
-        let Some(shared) = &self.recorder.shared else {
-            return false;
-        };
-        let wanted = shared.has_file.load(Ordering::Relaxed)
-            || shared.screen.as_ref().is_some_and(Bounded::has_room);
-        if !wanted && let Some(screen) = &shared.screen {
+        let has_room = self.has_room();
+        if !has_room {
+            self.leave_out();
+        }
+        has_room
+    }
+
+    /// The same without counting, for a call that may come to nothing.
+    pub fn has_room(&self) -> bool {
+        let shared = self.recorder.shared.as_ref();
+        shared.is_some_and(|shared| {
+            shared.has_file.load(Ordering::Relaxed)
+                || shared.screen.as_ref().is_some_and(Bounded::has_room)
+        })
+    }
+
+    /// Counts a call for which there was no room when it was made.
+    pub fn leave_out(&self) {
+        if let Some(screen) = self.screen() {
             screen.leave_out(1);
         }
-        wanted
+    }
+
+    fn screen(&self) -> Option<&Bounded<SocketEvent>> {
+        self.recorder.shared.as_ref()?.screen.as_ref()
     }
 
     /// A call without bytes, with what the system answered.

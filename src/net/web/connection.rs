@@ -201,20 +201,21 @@ impl Connection {
         if !log.is_on() {
             return;
         }
-        let at = Instant::now();
         let length = match received {
             Ok(length) => *length,
-            Err(error) => return log.failed(Way::In, at, error),
+            Err(error) => return log.failed(Way::In, Instant::now(), error),
         };
         let desk = self.desk.as_mut().filter(|_| length > 0);
-        let payload = match (desk, log.is_wanted()) {
-            (Some(desk), true) => {
+        if !log.is_wanted() {
+            return desk.map_or((), |desk| desk.secrets.miss());
+        }
+        let at = Instant::now();
+        let payload = match desk {
+            Some(desk) => {
                 let (bytes, secrets) = desk.read_last(length);
                 log.payload(bytes, length as u64, Layer::Socket, &secrets)
             }
-            (None, true) => log.payload(&[], 0, Layer::Socket, &[]),
-            (Some(desk), false) => return desk.secrets.miss(),
-            (None, false) => return,
+            None => log.payload(&[], 0, Layer::Socket, &[]),
         };
         log.tell([log.event(Call::Recv(payload), at, Some(self.live.client), None)]);
     }

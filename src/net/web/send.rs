@@ -240,8 +240,8 @@ impl Sending<'_> {
                 })
             })
             .await?;
-        if sent > 0 && self.log.is_wanted() {
-            self.secrets.miss();
+        self.secrets.miss();
+        if let Some(at) = self.told(at).filter(|_| sent > 0) {
             self.tell_payload(at, self.log.payload(&[], sent as u64, Layer::Socket, &[]));
         }
         Ok(sent)
@@ -274,16 +274,19 @@ impl Sending<'_> {
         if !self.log.is_on() {
             return;
         }
-        if !self.log.is_wanted() {
+        let Some(at) = self.told(at) else {
             return self.secrets.miss();
-        }
+        };
         let kept = sent.min(self.log.snaplen());
         let of_first = kept.min(first.len());
         let bytes = match kept - of_first {
             0 => Cow::Borrowed(&first[..of_first]),
             of_second => Cow::Owned([&first[..of_first], &second[..of_second]].concat()),
         };
-        let secrets = self.secrets.scan(&bytes);
+        let secrets = match self.progress.bytes == self.whole {
+            true => self.secrets.scan_last(&bytes),
+            false => self.secrets.scan(&bytes),
+        };
         if kept < sent {
             self.secrets.miss();
         }
@@ -293,14 +296,24 @@ impl Sending<'_> {
         self.tell_payload(at, payload);
     }
 
-    fn tell_payload(&self, at: Option<Instant>, payload: Payload) {
-        let at = at.unwrap_or_else(Instant::now);
+    /// When a call was begun that is to be told. One for which there was no room then is counted.
+    fn told(&self, at: Option<Instant>) -> Option<Instant> {
+        match at {
+            Some(_) => at.filter(|_| self.log.is_wanted()),
+            None => {
+                self.log.leave_out();
+                None
+            }
+        }
+    }
+
+    fn tell_payload(&self, at: Instant, payload: Payload) {
         let client = Some(self.live.client);
         self.log
             .tell([self.log.event(Call::Send(payload), at, client, None)]);
     }
 
-    /// One system call that sends something, as soon as the client takes something, and when it was begun, if anybody may want to know.
+    /// One system call that sends something, as soon as the client takes something, and when it was begun, if there was room to tell it.
     async fn attempt(
         &mut self,
         mut call: impl FnMut(&mut TcpStream, &mut Context) -> Poll<io::Result<usize>>,
@@ -309,7 +322,7 @@ impl Sending<'_> {
         let mut at = None;
         let log = self.log;
         let sent = poll_fn(|context| {
-            at = log.is_on().then(Instant::now);
+            at = log.has_room().then(Instant::now);
             if let Poll::Ready(result) = call(self.stream, context) {
                 return Poll::Ready(result.map_err(|error| {
                     log.failed(Way::Out, at.unwrap_or_else(Instant::now), &error);

@@ -13,8 +13,11 @@
 //! responses only behind a `Content-Type` that calls for them, for there a page would suffer from masks.
 //!
 //! A body with a content coding is not looked into.
+//!
+//! Most messages hold no secret, and a [`Glance`] tells so for much less than the readers cost.
 
 mod framing;
+mod glance;
 mod json;
 mod line;
 mod name;
@@ -25,6 +28,7 @@ use std::ops::Range;
 pub use self::name::is_secret_name;
 
 use self::framing::{Framing, Place, Role};
+use self::glance::Glance;
 use self::json::Json;
 use self::line::Line;
 use self::parameters::{Ends, Parameters};
@@ -47,6 +51,8 @@ pub struct Scanner {
     json: Json,
     /// Some bytes were not seen: nobody knows what the next ones belong to.
     lost: bool,
+    /// It stands at the beginning of a message, and none before that matters.
+    is_fresh: bool,
 }
 
 impl Scanner {
@@ -59,17 +65,21 @@ impl Scanner {
             parameters: Parameters::default(),
             json: Json::default(),
             lost: false,
+            is_fresh: true,
         }
     }
 
     /// What comes next is the beginning of a message.
     pub fn restart(&mut self) {
-        *self = Self::new(self.side);
+        if !self.is_fresh {
+            *self = Self::new(self.side);
+        }
     }
 
     /// Some bytes that it would have been shown went by. What follows is secret until [`restart`](Self::restart), except in the body of a response
     /// in which no secrets are looked for but field lines and URLs.
     pub fn miss(&mut self) {
+        self.is_fresh = false;
         let is_plain = self.side == Side::Response
             && self.framing.is_in_body()
             && self.parameters.is_idle()
@@ -82,6 +92,22 @@ impl Scanner {
 
     /// Says which parts of the next bytes are secret.
     pub fn scan(&mut self, bytes: &[u8]) -> Vec<Range<usize>> {
+        match self.is_fresh && Glance::at(self.side, bytes) == Glance::Heads {
+            true => Vec::new(),
+            false => self.read_all(bytes),
+        }
+    }
+
+    /// The same for the last bytes that it is shown, up to the next [`restart`](Self::restart).
+    pub fn scan_last(&mut self, bytes: &[u8]) -> Vec<Range<usize>> {
+        match self.is_fresh && Glance::at(self.side, bytes) != Glance::Unsure {
+            true => Vec::new(),
+            false => self.read_all(bytes),
+        }
+    }
+
+    fn read_all(&mut self, bytes: &[u8]) -> Vec<Range<usize>> {
+        self.is_fresh = false;
         let mut secrets = Secrets::default();
         let mut at = 0;
         while at < bytes.len() {
@@ -177,7 +203,7 @@ impl Scanner {
 
 /// The secrets in the bytes of messages from the beginning of the first.
 pub fn secrets(side: Side, bytes: &[u8]) -> Vec<Range<usize>> {
-    Scanner::new(side).scan(bytes)
+    Scanner::new(side).scan_last(bytes)
 }
 
 /// Masks the secrets in the bytes of messages from the beginning of the first. Every other byte stays where it is.

@@ -1,7 +1,7 @@
 //! Which names announce a secret, and the few bytes of a name that are kept while it is read.
 
 /// Bytes of a name that are kept: the last ones, for the word that matters stands at the end (`user[new_password]`).
-const KEPT: usize = 64;
+pub const KEPT: usize = 64;
 
 /// Parts of names that announce a secret, without the signs that join words.
 const SECRET: [&[u8]; 7] = [

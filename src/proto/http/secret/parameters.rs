@@ -23,7 +23,7 @@ pub struct Parameters {
 }
 
 /// Whether a name cannot go on behind this byte.
-fn is_boundary(byte: u8) -> bool {
+pub fn is_boundary(byte: u8) -> bool {
     byte.is_ascii_whitespace() || b"&?;#=\"'<>,{}()/".contains(&byte)
 }
 

@@ -212,3 +212,84 @@ proptest! {
         prop_assert_eq!(masked_in_pieces(side, &bytes, &sizes), whole);
     }
 }
+
+/// Bytes made of what a glance looks for, and what it must not be misled by.
+fn traps() -> impl Strategy<Value = Vec<u8>> {
+    let part = prop::sample::select(vec![
+        "Cookie",
+        "set-cookie",
+        "AUTHORIZATION",
+        "Content-Type",
+        "Content-Length",
+        "Transfer-Encoding",
+        "chunked",
+        "application/json",
+        "application/x-www-form-urlencoded",
+        "password",
+        "pass",
+        "pwd",
+        "to",
+        "ken",
+        "token",
+        "%77",
+        "_",
+        ":",
+        ": ",
+        " :",
+        "=",
+        "?",
+        "&",
+        "\"",
+        "\\",
+        ",",
+        "{",
+        "[",
+        "x",
+        "0",
+        "3",
+        "6",
+        "GET / HTTP/1.1",
+        "HTTP/1.1 200 OK",
+        "\r",
+        "\n",
+        "\r\n",
+        "\r\n\r\n",
+        "\r\n\r\n",
+        " ",
+        "\t",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    ]);
+    prop::collection::vec(part, 0..40).prop_map(|parts| parts.concat().into_bytes())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn a_glance_never_differs_from_the_readers(
+        first in traps(),
+        is_whole: bool,
+        second in traps(),
+        is_request: bool,
+    ) {
+        let side = if is_request { Side::Request } else { Side::Response };
+        let first = if is_whole { [&first[..], b"\r\n\r\n"].concat() } else { first };
+        let mut readers = Scanner::new(side);
+        let read = readers.read_all(&first);
+        prop_assert_eq!(Scanner::new(side).scan_last(&first), read.clone(), "the last bytes");
+        let mut scanner = Scanner::new(side);
+        prop_assert_eq!(scanner.scan(&first), read);
+        prop_assert_eq!(scanner.scan(&second), readers.read_all(&second), "what comes behind");
+    }
+}
+
+#[test]
+fn common_messages_cost_a_glance() {
+    let browser =
+        b"GET /a?q=1&page=2 HTTP/1.1\r\nHost: h:1\r\nAccept: text/html;q=0.9,*/*;q=0.8\r\n\r\n";
+    let page = b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: 16\r\n\r\nlet password=\"x\"";
+    assert_eq!(Glance::at(Side::Request, browser), Glance::Heads);
+    assert_eq!(Glance::at(Side::Response, page), Glance::Plain);
+    let form = b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\na=b";
+    assert_eq!(Glance::at(Side::Request, form), Glance::Plain);
+}
