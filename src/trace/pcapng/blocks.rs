@@ -160,7 +160,7 @@ fn interface(lab: Lab) -> InterfaceDescriptionBlock<'static> {
     let (description, hint) = match lab {
         Lab::Ping => (
             "ping lab: datagrams of the echo server and of the pingers",
-            "Payloads are text of their own; to tshark they are data.",
+            "Payloads are text of their own. Readers take port 12000 for a protocol of mainframes: tshark -d udp.port==12000,data (with the server's port).",
         ),
         Lab::Web => (
             "web lab: connections of the web server and of the request sender",
