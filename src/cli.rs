@@ -343,15 +343,14 @@ fn flags(matches: &ArgMatches) -> Vec<Given> {
 /// The files that are kept. As with settings, a flag of the command holds over the same one before it.
 fn files(matches: &ArgMatches) -> Result<Files, SettingsError> {
     let inner = matches.subcommand().map(|(_, inner)| inner);
-    // A command that runs no lab has no such flags.
-    let own = inner.filter(|inner| inner.try_contains_id("capture").is_ok());
+    // A command that runs no lab has none of these flags, or some.
     let file = |id: &str| {
-        let given = |matches: &ArgMatches| matches.get_one::<PathBuf>(id).cloned();
-        own.and_then(given).or_else(|| given(matches))
+        let given = |matches: &ArgMatches| matches.try_get_one::<PathBuf>(id).ok()?.cloned();
+        inner.and_then(given).or_else(|| given(matches))
     };
     let is_set = |id: &str| {
-        let given = |matches: &ArgMatches| matches.get_flag(id);
-        own.is_some_and(given) || given(matches)
+        let given = |matches: &ArgMatches| matches!(matches.try_get_one(id), Ok(Some(true)));
+        inner.is_some_and(given) || given(matches)
     };
     let files = Files {
         capture: file("capture"),
@@ -423,7 +422,10 @@ fn command(matches: &ArgMatches) -> Result<Command, SettingsError> {
 }
 
 fn replay_command() -> clap::Command {
+    let [_, record, overwrite, _] = file_flags();
     subcommand("replay").args([
+        record,
+        overwrite,
         Arg::new("speed").long("speed").value_name("FACTOR"),
         Arg::new("from").long("from").value_name("TIME"),
         Arg::new("file")

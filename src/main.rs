@@ -1,6 +1,6 @@
 //! The `sockscope` command: reads the command line, hands over to a printer or to the dashboard, and answers with an exit code.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -23,6 +23,7 @@ use sockscope::headless::{echo, get, mail, mailbox, ping, recording, serve};
 use sockscope::net::configs;
 use sockscope::net::draft;
 use sockscope::net::os;
+use sockscope::net::recording::{OpenError, Target};
 use sockscope::net::resolve::{self, Family};
 use sockscope::net::stop::StopRequest;
 use sockscope::net::tls::Authority;
@@ -504,7 +505,11 @@ fn mail_lab(invocation: &Invocation, words: Words) -> MailConfig {
 }
 
 /// Opens the files that are asked for beside the dashboard.
-fn keep_files(labs: &mut Labs, files: &Files, words: Words) -> Result<(), String> {
+fn keep_files(
+    files: &Files,
+    start: impl FnMut(Vec<Target>) -> Result<(), OpenError>,
+    words: Words,
+) -> Result<(), String> {
     if files.take_stdout() {
         return Err(words.t("recording.dashboard").into_owned());
     }
@@ -514,7 +519,6 @@ fn keep_files(labs: &mut Labs, files: &Files, words: Words) -> Result<(), String
     if !files.is_any() {
         return Ok(());
     }
-    let start = |targets| labs.start_recording(targets);
     files
         .open(start, |path| may_overwrite(path, words))
         .map_err(|error| recording::refusal(&error, words))
@@ -535,7 +539,8 @@ fn run_dashboard(invocation: &Invocation, words: Words, clock: Clock) -> u8 {
         invocation.files.secrets,
         clock,
     );
-    if let Err(complaint) = keep_files(&mut labs, &invocation.files, words) {
+    let start = |targets| labs.start_recording(targets);
+    if let Err(complaint) = keep_files(&invocation.files, start, words) {
         complain(&complaint);
         return BAD_USE;
     }
@@ -543,9 +548,14 @@ fn run_dashboard(invocation: &Invocation, words: Words, clock: Clock) -> u8 {
     watch(invocation, &plan, Source::Labs(Box::new(labs)), step, words)
 }
 
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let real = |path| fs::canonicalize(path).ok();
+    real(one).is_some_and(|one| real(other) == Some(one))
+}
+
 /// Plays a record in the dashboard.
 fn run_replay(invocation: &Invocation, replay: &Replay, words: Words) -> u8 {
-    let replayer = match Replayer::open(replay, PathBuf::from("."), words) {
+    let mut replayer = match Replayer::open(replay, PathBuf::from("."), words) {
         Ok(replayer) => replayer,
         Err(error) => {
             let file = replay.file.to_string_lossy();
@@ -555,6 +565,24 @@ fn run_replay(invocation: &Invocation, replay: &Replay, words: Words) -> u8 {
             return BAD_USE;
         }
     };
+    // What is masked in the record stays so, and a capture is begun with a key.
+    let files = Files {
+        capture: None,
+        secrets: Secrets::Masked,
+        ..invocation.files.clone()
+    };
+    let start = |mut targets: Vec<Target>| match targets.pop() {
+        // While it is read, nothing takes its place.
+        Some(target) if is_same_file(&target.path, &replay.file) => {
+            Err(OpenError::Exists(target.path))
+        }
+        Some(target) => replayer.record_again(target),
+        None => Ok(()),
+    };
+    if let Err(complaint) = keep_files(&files, start, words) {
+        complain(&complaint);
+        return BAD_USE;
+    }
     let plan = invocation.settings.ping.plan(Place::Dashboard);
     let source = Source::Replay(Box::new(replayer));
     watch(invocation, &plan, source, os::clock_step(), words)

@@ -72,6 +72,16 @@ pub enum OpenError {
     Io { path: PathBuf, error: io::Error },
 }
 
+impl OpenError {
+    /// What is wrong with a file that could not be made.
+    pub(crate) fn of(path: PathBuf, error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::AlreadyExists => OpenError::Exists(path),
+            _ => OpenError::Io { path, error },
+        }
+    }
+}
+
 /// How far a file is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
@@ -356,13 +366,7 @@ impl Outlet {
             path,
             overwrite,
         } = target;
-        let failed = |error: io::Error| match error.kind() {
-            io::ErrorKind::AlreadyExists => OpenError::Exists(path.clone()),
-            _ => OpenError::Io {
-                path: path.clone(),
-                error,
-            },
-        };
+        let failed = |error| OpenError::of(path.clone(), error);
         let is_new = !is_stdout(&path) && fs::metadata(&path).is_err();
         let out = Out::new(create(&path, overwrite).map_err(failed)?);
         let program = concat!("sockscope ", env!("CARGO_PKG_VERSION")).to_owned();
@@ -477,8 +481,8 @@ pub fn is_stdout(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// Opens what the path stands for.
-fn create(path: &Path, overwrite: bool) -> io::Result<Box<dyn Write + Send>> {
+/// Opens what the path stands for; a file is made, and private to the user.
+pub(crate) fn create(path: &Path, overwrite: bool) -> io::Result<Box<dyn Write + Send>> {
     if is_stdout(path) {
         return Ok(Box::new(io::stdout()));
     }

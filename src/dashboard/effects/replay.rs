@@ -6,6 +6,7 @@
 //! The record is read ahead by a bounded number of entries on a thread of its own; how much is played for a frame is bounded too, so that a key is
 //! answered while an hour is read to get to where playing shall begin.
 
+mod again;
 mod ahead;
 mod content;
 mod mail;
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+use self::again::Again;
 use self::ahead::{Ahead, Next, Read};
 use self::mail::MailServer;
 use self::ping::PingFigures;
@@ -30,9 +32,11 @@ use self::web::WebServer;
 use super::capture::Captures;
 use super::{CONNECTIONS, Shown, files};
 use crate::dashboard::app::{Counters, Effect, Msg};
+use crate::dashboard::capture::Answer;
 use crate::dashboard::playback::{Control, Motion, Playback};
 use crate::dashboard::tabs::ping::Figures;
 use crate::net::os;
+use crate::net::recording::{OpenError, Target};
 use crate::settings::replay::{From, Replay};
 use crate::trace::clock::Clock;
 use crate::trace::escape::escape_hostile;
@@ -81,6 +85,9 @@ pub struct Replayer {
     web: WebServer,
     mail: MailServer,
     captures: Captures,
+    header: Header,
+    /// The record that is written of what is played, if any.
+    again: Option<Again>,
     /// Where a capture is told what is played.
     tap: Tap,
     calls_log: SocketLog,
@@ -141,12 +148,24 @@ impl Replayer {
             web: WebServer::default(),
             mail: MailServer::new(clock, words),
             captures: Captures::new(recorder.clone(), clock, saves),
+            header: header.clone(),
+            again: None,
             calls_log: recorder.socket(Lab::Ping, End::Client, Transport::Udp),
             // Nobody drains it: it only hands on to a file.
             tap: Tap::new(0, || {}).recording(recorder),
             answers_tx,
             answers,
         })
+    }
+
+    /// Records once more what is played.
+    ///
+    /// # Errors
+    ///
+    /// The file exists and is not to be overwritten, or can't be made.
+    pub fn record_again(&mut self, target: Target) -> Result<(), OpenError> {
+        self.again = Some(Again::open(target, &self.header)?);
+        Ok(())
     }
 
     /// The clock of the record: its times count from there.
@@ -196,6 +215,12 @@ impl Replayer {
         if self.stands() {
             return;
         }
+        self.play_until(now);
+        let failed = self.again.as_mut().and_then(Again::flush);
+        self.tell_failed(failed);
+    }
+
+    fn play_until(&mut self, now: Instant) {
         let deadline = now + FRAME_TIME;
         for _ in 0..FOR_A_FRAME {
             let (at, is_damaged) = match self.ahead.next() {
@@ -263,6 +288,8 @@ impl Replayer {
         };
         self.entries += 1;
         self.played = self.played.max(entry.at);
+        let failed = self.again.as_mut().and_then(|again| again.write(&entry));
+        self.tell_failed(failed);
         match entry.what {
             What::Event(event) => {
                 self.count(&event);
@@ -284,6 +311,17 @@ impl Replayer {
             }
             What::Note(text) => self.notes.push((entry.at, text)),
             What::LeftOut(count) => self.left_out += count,
+        }
+    }
+
+    /// Says that what is played is not recorded any more.
+    fn tell_failed(&mut self, failed: Option<(PathBuf, io::Error)>) {
+        if let Some((file, error)) = failed {
+            let error = error.to_string();
+            // There is room: it is said once.
+            let _ = self
+                .answers_tx
+                .try_send(Msg::Capture(Answer::Failed { file, error }));
         }
     }
 
