@@ -246,7 +246,13 @@ fn may_overwrite(path: &Path, words: Words) -> bool {
 }
 
 fn run_serve(invocation: &Invocation, report: serve::Report, words: Words, clock: Clock) -> u8 {
-    let config = configs::web(&invocation.settings.web, Keep::HEADS, words);
+    // A capture knows the packet of a response by how it begins, and a replay shows it.
+    let keep = if invocation.files.is_any() {
+        Keep::SCREEN
+    } else {
+        Keep::HEADS
+    };
+    let config = configs::web(&invocation.settings.web, keep, words);
     with_files(invocation, words, clock, |recorder| {
         let out = output(&invocation.files);
         let run = serve::run(config, report, recorder, words, clock, out);
