@@ -18,7 +18,7 @@ use nix::sys::signal::Signal;
 use vt100::{MouseProtocolMode, Screen};
 
 use support::PATIENCE;
-use support::terminal::{Terminal, dashboard, keys};
+use support::terminal::{Terminal, dashboard, figure, keys};
 
 const SIZE: (u16, u16) = (120, 36);
 
@@ -29,14 +29,6 @@ fn pinging() -> Terminal {
         figure(screen, "replied") >= Some(2)
     });
     terminal
-}
-
-/// The number that stands behind a label in a panel.
-fn figure(screen: &Screen, label: &str) -> Option<u64> {
-    screen.rows(0, screen.size().1).find_map(|row| {
-        let (_, after) = row.split_once(&format!("│ {label} "))?;
-        after.split_whitespace().next()?.parse().ok()
-    })
 }
 
 /// The port of the echo server as the status line says it.

@@ -6,8 +6,10 @@
 
 mod support;
 
-/// Tests by lab.
+/// Tests by lab, of the commands, and of the dashboard with all labs.
 mod wire_programs {
+    mod commands;
+    mod dashboard;
     mod mail;
     mod ping;
     mod web;
@@ -111,7 +113,7 @@ impl Session {
         capture.finish().expect("it can be written");
         Captured {
             path,
-            _folder: folder,
+            _folder: Some(folder),
         }
     }
 }
@@ -119,10 +121,19 @@ impl Session {
 /// A capture on disk.
 struct Captured {
     path: PathBuf,
-    _folder: TempDir,
+    /// Goes with it, unless the file is in somebody else's.
+    _folder: Option<TempDir>,
 }
 
 impl Captured {
+    /// One that a program wrote into a folder.
+    fn at(path: PathBuf) -> Self {
+        Self {
+            path,
+            _folder: None,
+        }
+    }
+
     /// What tshark says of it with all checksums checked; `arguments` are more of its own.
     fn tshark(&self, arguments: &[&str]) -> String {
         let mut command = Command::new("tshark");
@@ -155,6 +166,20 @@ impl Captured {
             .filter(|value| !value.is_empty())
             .map(str::to_owned)
             .collect()
+    }
+
+    /// How many packets a display filter lets pass.
+    fn number_of(&self, decode: &[&str], filter: &str) -> u64 {
+        self.field(decode, filter, "frame.number").len() as u64
+    }
+
+    /// How many bytes of TCP went where a display filter says.
+    fn bytes(&self, filter: &str) -> u64 {
+        let lengths = self.field(&[], filter, "tcp.len");
+        lengths
+            .iter()
+            .map(|length| length.parse::<u64>().expect("a number"))
+            .sum()
     }
 
     /// Fails when tshark finds something wrong: a malformed packet, a wrong checksum, a warning.

@@ -8,6 +8,8 @@
 pub mod command;
 pub mod mail;
 #[cfg(unix)]
+pub mod session;
+#[cfg(unix)]
 pub mod terminal;
 pub mod web;
 

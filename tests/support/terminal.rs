@@ -70,6 +70,14 @@ pub fn dashboard(size: (u16, u16), arguments: &[&str]) -> Terminal {
     Terminal::start(size, &all, &[])
 }
 
+/// The number that stands behind a label in a panel.
+pub fn figure(screen: &Screen, label: &str) -> Option<u64> {
+    screen.rows(0, screen.size().1).find_map(|row| {
+        let (_, after) = row.split_once(&format!("│ {label} "))?;
+        after.split_whitespace().next()?.parse().ok()
+    })
+}
+
 impl Terminal {
     /// Starts the program with `arguments` and more variables in a terminal of (columns, rows). Its mail server is at free ports.
     pub fn start(size: (u16, u16), arguments: &[&str], variables: &[(&str, &str)]) -> Self {
