@@ -112,8 +112,8 @@ impl Connection {
         }
     }
 
-    /// Tells of the replies that are written.
-    pub(super) fn tell_replies(&mut self) {
+    /// Tells of the replies that are written, by a call at this moment.
+    pub(super) fn tell_replies(&mut self, at: Duration) {
         let written = self.written;
         let done = self
             .said
@@ -123,8 +123,7 @@ impl Connection {
         if done == 0 {
             return;
         }
-        let at = self.server.now();
-        self.answered = at;
+        self.answered = self.server.now();
         for said in self.said.drain(..done) {
             let bytes = &self.out[said.reply.clone()];
             let reply = || match said.stage {

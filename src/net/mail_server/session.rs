@@ -495,6 +495,8 @@ impl Connection {
     async fn send_until(&mut self, end: usize) -> Result<(), SessionEnd> {
         let patience = self.server.service.limits.idle;
         let mut until = None;
+        // As for a call that sends: whoever takes the reply does so later than this.
+        let at = self.server.now();
         let sent = poll_fn(|task| {
             let bytes = &self.out[..end];
             if let Poll::Ready(result) = self.wire.poll_send(task, bytes, &mut self.written) {
@@ -507,7 +509,7 @@ impl Connection {
         if !sent.await {
             return Err(SessionEnd::ClientGone);
         }
-        self.tell_replies();
+        self.tell_replies(at);
         Ok(())
     }
 
