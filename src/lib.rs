@@ -20,13 +20,22 @@
 //! # How it flows
 //!
 //! ```text
-//!  keys, mouse ─┐                                         ┌─> headless printer
-//!  clock tick ──┼─> Msg ─> App::update ─> Effects ─> labs ┤
-//!  lab events ──┘    (pure)               (net)      │tap └─> back to App as Msg
+//!  keys, mouse ───┐
+//!  clock tick ────┼─> Msg ─> App::update ─> Effects ─> the labs, or a replay ─> back to App as Msg
+//!  events, calls ─┘    (pure)               (net)
+//!
+//!         ┌─ events ─> tap ──────┬─> headless printer
+//!  a lab ─┤                      ├─> dashboard: the lab's tab and the Wire tab
+//!         └─ calls ──> recorder ─┴─> recording ─┬─> pcapng ─> FILE.pcapng ─> Wireshark
+//!              (secrets masked)     (a thread)  └─> record ─> FILE.jsonl ──> replay
 //! ```
 //!
-//! - A lab never waits for a screen. It keeps exact counters beside its data path; the [`trace::tap`] carries events in a bounded ring and counts
-//!   what it leaves out.
+//! - A lab never waits for a screen or a disk. It keeps exact counters beside its data path; the [`trace::tap`] carries its events and the
+//!   [`trace::recorder`] the calls of its sockets, in bounded rings that count what they leave out.
+//! - The Wire tab joins both: calls ([`trace::wire`]) and what the labs made of them ([`trace::event`]) become one line of calls and messages.
+//! - [`net::recording`] writes the same to files: [`trace::pcapng`] rebuilds packets, [`trace::record`] keeps everything so that it can be read again.
+//! - The dashboard has one source of what happens: the labs, or a record that is played (`dashboard::effects::replay`). No tab knows which.
+//! - A secret is masked where a lab tells of it ([`proto::secret`], [`proto::http::secret`]), so that no screen and no file has to.
 //! - History is bounded everywhere, and the bound is a named constant.
 //! - The dashboard draws when something changed, at most 15 times a second, and at once after a key.
 //! - Text from a network is hostile: [`trace::escape`] stands between it and every screen, log and file.
@@ -35,7 +44,7 @@
 //!
 //! A rule of a protocol goes into `proto` with its source (RFC and section); a system call into `net`; a word into `assets/locales`; a colour or
 //! glyph into `dashboard::theme`; a key into the one table of `dashboard::keys`; a setting into the one table of `settings`. A new lab is a module in
-//! `proto`, a driver in `net` that reports [`trace::event`]s, a printer in `headless`, and a tab.
+//! `proto`, a driver in `net` that reports [`trace::event`]s and its sockets' calls, a printer in `headless`, and a tab.
 
 // Tests may unwrap; what a user, a file or a network sent may not.
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]

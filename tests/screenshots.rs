@@ -36,13 +36,7 @@ fn usual_ports() -> MutexGuard<'static, ()> {
 fn the_ping_tab() {
     let _ports = usual_ports();
     // The delay makes the round trips worth a look; everything else is as after `sockscope`.
-    let mut terminal = dashboard(
-        &[],
-        &[
-            ("SOCKSCOPE_ECHO_DELAY", "18ms,6ms,normal"),
-            ("SOCKSCOPE_ECHO_REPLY_DELAY", "12ms,2ms"),
-        ],
-    );
+    let mut terminal = dashboard(&[], &SLOW);
     // As in class: less loss, then more.
     for (pings, keys) in [(50, "----"), (95, "+++++++"), (125, "-----"), (155, "")] {
         let row = format!(" #{pings} ");
@@ -135,6 +129,42 @@ fn a_login_on_the_wire() {
     terminal.keys_then("r", r"\0alice\0secret");
     save("mail-wire.svg", terminal.screen());
 }
+
+#[test]
+#[ignore = "writes assets/screenshots"]
+fn the_wire_tab() {
+    let _ports = usual_ports();
+    for (language, name, frozen, held) in [
+        ("en", "wire.svg", "frozen", "held"),
+        ("zh-CN", "wire-zh.svg", "已冻结", "已停住"),
+    ] {
+        // The same way as in the picture of the Ping tab: its arrows slope.
+        let mut terminal = dashboard(&["--lang", language], &SLOW);
+        terminal.keys_then("4", "Ping 45 ");
+        terminal.keys_then(" ", frozen);
+        terminal.keys_then("hhh", held);
+        save(name, terminal.screen());
+    }
+}
+
+#[test]
+#[ignore = "writes assets/screenshots"]
+fn a_mail_on_the_ladder() {
+    let _ports = usual_ports();
+    let mut terminal = mail_tab(&[], &[]);
+    terminal.keys_then(keys::F5, "Sent: ");
+    terminal.keys_then("4", "recvfrom");
+    let of_the_mail = ["/lab:mail", keys::ENTER, keys::TAB, "z"].concat();
+    terminal.keys_then(&of_the_mail, "RCPT TO:<");
+    terminal.wait_for_text(&["QUIT", "[close]"]);
+    save("wire-ladder.svg", terminal.screen());
+}
+
+/// A way that takes long enough to be seen.
+const SLOW: [(&str, &str); 2] = [
+    ("SOCKSCOPE_ECHO_DELAY", "18ms,6ms,normal"),
+    ("SOCKSCOPE_ECHO_REPLY_DELAY", "12ms,2ms"),
+];
 
 /// The dashboard as it is after `sockscope`, but for what is given.
 fn dashboard(arguments: &[&str], variables: &[(&str, &str)]) -> Terminal {
