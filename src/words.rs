@@ -18,6 +18,7 @@ use std::fmt::{Display, Write};
 /// The locale files, named so that a change in one of them rebuilds the crate: the macro that compiles them in
 /// reads them behind Cargo's back. A test fails when a file is missing here.
 const _: &[&str] = &[
+    include_str!("../assets/locales/capture.yml"),
     include_str!("../assets/locales/cli.yml"),
     include_str!("../assets/locales/compose.yml"),
     include_str!("../assets/locales/dashboard.yml"),
@@ -27,10 +28,12 @@ const _: &[&str] = &[
     include_str!("../assets/locales/mail.yml"),
     include_str!("../assets/locales/mailbox.yml"),
     include_str!("../assets/locales/message.yml"),
+    include_str!("../assets/locales/replay.yml"),
     include_str!("../assets/locales/sender.yml"),
     include_str!("../assets/locales/settings.yml"),
     include_str!("../assets/locales/smtp.yml"),
     include_str!("../assets/locales/web.yml"),
+    include_str!("../assets/locales/wire.yml"),
 ];
 
 /// A language of the interface.
