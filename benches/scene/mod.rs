@@ -81,6 +81,7 @@ impl Scene {
         let listening = EchoEvent::Listening {
             address: server,
             seed: 1,
+            link: Box::default(),
         };
         scene.tell(vec![Event::Echo(listening)]);
         let started = PingerEvent::Started {

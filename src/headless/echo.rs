@@ -180,7 +180,7 @@ impl<W: Write> Printer<W> {
     fn print(&mut self, events: &mut Vec<Event>, left_out: u64) -> io::Result<()> {
         for event in events.drain(..) {
             match event {
-                Event::Echo(EchoEvent::Listening { address, seed }) => {
+                Event::Echo(EchoEvent::Listening { address, seed, .. }) => {
                     self.listening(address, seed)?
                 }
                 Event::Echo(EchoEvent::Datagram(datagram)) if self.detail == Detail::Datagrams => {

@@ -107,7 +107,11 @@ impl EchoServer {
             published: Mutex::default(),
         });
         let seed = config.seed;
-        tap.push(Event::Echo(EchoEvent::Listening { address, seed }));
+        tap.push(Event::Echo(EchoEvent::Listening {
+            address,
+            seed,
+            link: Box::new(config.link.clone()),
+        }));
         let thread = std::thread::Builder::new()
             .name("echo".to_owned())
             .spawn({

@@ -90,6 +90,8 @@ pub enum EchoEvent {
     Listening {
         address: SocketAddr,
         seed: u64,
+        /// The link that it begins with.
+        link: Box<LinkSettings>,
     },
     Datagram(EchoDatagram),
     LinkChanged {

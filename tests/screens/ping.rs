@@ -125,6 +125,7 @@ impl Bench {
         let listening = EchoEvent::Listening {
             address: address(SERVER),
             seed: 42,
+            link: Box::default(),
         };
         let effects = self.events(vec![Event::Echo(listening)]);
         assert!(

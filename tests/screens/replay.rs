@@ -167,10 +167,13 @@ fn a_notice_goes_away_though_the_record_stands_still() {
 fn a_target_of_the_record_is_there_and_nothing_is_started() {
     let mut app = app(Lang::En, false);
     let server = "127.0.0.1:12000".parse().unwrap();
+    let mut link = LinkSettings::default();
+    link.request.loss = "37%".parse().unwrap();
     let events = vec![
         Event::Echo(EchoEvent::Listening {
             address: server,
             seed: 42,
+            link: Box::new(link),
         }),
         Event::Ping {
             target: 5,
@@ -190,4 +193,5 @@ fn a_target_of_the_record_is_there_and_nothing_is_started() {
     let shown = screen(&mut app, 140, 36);
     assert!(shown.contains("127.0.0.1:12000"), "{shown}");
     assert!(shown.contains("seed                42"), "{shown}");
+    assert!(shown.contains("37%"), "the link of the record: {shown}");
 }

@@ -214,8 +214,13 @@ fn echo() -> BoxedStrategy<EchoEvent> {
         held: tail.3,
     });
     prop_oneof![
-        (address(), any::<u64>())
-            .prop_map(|(address, seed)| EchoEvent::Listening { address, seed }),
+        (address(), any::<u64>(), link()).prop_map(|(address, seed, link)| {
+            EchoEvent::Listening {
+                address,
+                seed,
+                link,
+            }
+        }),
         datagram.prop_map(EchoEvent::Datagram),
         (moment(), link(), link()).prop_map(|(at, from, to)| EchoEvent::LinkChanged {
             at,

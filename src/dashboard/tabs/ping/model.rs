@@ -231,9 +231,16 @@ impl PingModel {
     /// Takes in what happened.
     pub fn take(&mut self, event: Event) {
         match event {
-            Event::Echo(EchoEvent::Listening { address, seed }) => {
+            Event::Echo(EchoEvent::Listening {
+                address,
+                seed,
+                link,
+            }) => {
                 self.server.state = ServerState::Listening(address);
                 self.server.seed = Some(seed);
+                if self.starts == Starts::InTheRecord {
+                    self.server.link = *link;
+                }
             }
             Event::Echo(EchoEvent::Datagram(datagram)) => self.server_received(datagram),
             Event::Echo(EchoEvent::LinkChanged { at, from, to }) => {

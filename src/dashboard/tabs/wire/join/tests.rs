@@ -104,6 +104,7 @@ mod ping {
         Event::Echo(EchoEvent::Listening {
             address: anywhere(),
             seed: 1,
+            link: Box::default(),
         })
     }
 
