@@ -203,10 +203,16 @@ fn draw_large(tab: &WebTab, scene: &Scene, inside: Rect, buffer: &mut Buffer) {
         ("web.count.open", counts.open),
         ("web.count.in_line", counts.in_line),
         ("web.count.refused", counts.refused),
-        ("web.count.accept_failures", counts.accept_failures),
     ] {
         column.pair(&words.t(key), &number(count), theme.strong, false);
     }
+    // Which calls failed for want of a descriptor is in no record.
+    let (failures, style) = match tab.sender.follows_record() {
+        true => (phrases::NOTHING.to_owned(), theme.dim),
+        false => (number(counts.accept_failures), theme.strong),
+    };
+    let label = words.t("web.count.accept_failures");
+    column.pair(&label, &failures, style, false);
     for (key, bytes) in [
         ("web.count.bytes_in", counts.bytes_in),
         ("web.count.bytes_out", counts.bytes_out),
