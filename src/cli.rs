@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use clap_complete::Shell;
 
@@ -181,19 +183,21 @@ fn subcommand(name: &'static str) -> clap::Command {
 }
 
 /// The flags of every command that runs a lab, for the files that it keeps.
-fn file_flags() -> [Arg; 4] {
+fn file_flags() -> impl Iterator<Item = Arg> {
+    replay_file_flags()
+        .into_iter()
+        .chain([switch("show-secrets")])
+}
+
+/// Those of them that concern a record that is played, too: what is masked in it can't be shown.
+fn replay_file_flags() -> [Arg; 3] {
     let file = |id: &'static str| {
         Arg::new(id)
             .long(id)
             .value_name("FILE")
             .value_parser(value_parser!(PathBuf))
     };
-    [
-        file("capture"),
-        file("record"),
-        switch("overwrite"),
-        switch("show-secrets"),
-    ]
+    [file("capture"), file("record"), switch("overwrite")]
 }
 
 /// The commands and flags, with every text in one language.
@@ -297,6 +301,7 @@ pub fn parse(
 
     let matches = commands(words)
         .try_get_matches_from(&arguments)
+        .and_then(|matches| nothing_in_vain(&matches).map(|()| matches))
         .map_err(|error| text::exit(&error, words))?;
     let bad_use = |error: SettingsError| text::bad_use(&error.message(words), words);
     let (settings, resolved) = file
@@ -340,17 +345,40 @@ fn flags(matches: &ArgMatches) -> Vec<Given> {
     given
 }
 
+/// A flag for files before a command that keeps none is refused as it is behind it.
+fn nothing_in_vain(matches: &ArgMatches) -> Result<(), clap::Error> {
+    let Some((name, inner)) = matches.subcommand() else {
+        return Ok(());
+    };
+    for flag in file_flags() {
+        let id = flag.get_id().as_str();
+        let is_given = matches.value_source(id) == Some(ValueSource::CommandLine);
+        if is_given && inner.try_contains_id(id).is_err() {
+            let mut error = clap::Error::new(ErrorKind::ArgumentConflict);
+            for (kind, text) in [
+                (ContextKind::InvalidArg, format!("--{id}")),
+                (ContextKind::PriorArg, name.to_owned()),
+            ] {
+                error.insert(kind, ContextValue::String(text));
+            }
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
 /// The files that are kept. As with settings, a flag of the command holds over the same one before it.
 fn files(matches: &ArgMatches) -> Result<Files, SettingsError> {
     let inner = matches.subcommand().map(|(_, inner)| inner);
-    // A command that runs no lab has none of these flags, or some.
+    // A command that keeps no files has no such flags.
+    let own = |id: &str| inner.filter(|inner| inner.try_contains_id(id).is_ok());
     let file = |id: &str| {
-        let given = |matches: &ArgMatches| matches.try_get_one::<PathBuf>(id).ok()?.cloned();
-        inner.and_then(given).or_else(|| given(matches))
+        let given = |matches: &ArgMatches| matches.get_one::<PathBuf>(id).cloned();
+        own(id).and_then(given).or_else(|| given(matches))
     };
     let is_set = |id: &str| {
-        let given = |matches: &ArgMatches| matches!(matches.try_get_one(id), Ok(Some(true)));
-        inner.is_some_and(given) || given(matches)
+        let given = |matches: &ArgMatches| matches.get_flag(id);
+        own(id).is_some_and(given) || given(matches)
     };
     let files = Files {
         capture: file("capture"),
@@ -422,10 +450,7 @@ fn command(matches: &ArgMatches) -> Result<Command, SettingsError> {
 }
 
 fn replay_command() -> clap::Command {
-    let [_, record, overwrite, _] = file_flags();
-    subcommand("replay").args([
-        record,
-        overwrite,
+    subcommand("replay").args(replay_file_flags()).args([
         Arg::new("speed").long("speed").value_name("FACTOR"),
         Arg::new("from").long("from").value_name("TIME"),
         Arg::new("file")

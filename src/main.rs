@@ -1,6 +1,6 @@
 //! The `sockscope` command: reads the command line, hands over to a printer or to the dashboard, and answers with an exit code.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -513,8 +513,8 @@ fn mail_lab(invocation: &Invocation, words: Words) -> MailConfig {
 /// Opens the files that are asked for beside the dashboard.
 fn keep_files(
     files: &Files,
-    start: impl FnMut(Vec<Target>) -> Result<(), OpenError>,
     words: Words,
+    start: impl FnMut(Vec<Target>) -> Result<(), OpenError>,
 ) -> Result<(), String> {
     if files.take_stdout() {
         return Err(words.t("recording.dashboard").into_owned());
@@ -546,17 +546,12 @@ fn run_dashboard(invocation: &Invocation, words: Words, clock: Clock) -> u8 {
         clock,
     );
     let start = |targets| labs.start_recording(targets);
-    if let Err(complaint) = keep_files(&invocation.files, start, words) {
+    if let Err(complaint) = keep_files(&invocation.files, words, start) {
         complain(&complaint);
         return BAD_USE;
     }
     let step = labs.clock_step();
     watch(invocation, &plan, Source::Labs(Box::new(labs)), step, words)
-}
-
-fn is_same_file(one: &Path, other: &Path) -> bool {
-    let real = |path| fs::canonicalize(path).ok();
-    real(one).is_some_and(|one| real(other) == Some(one))
 }
 
 /// Plays a record in the dashboard.
@@ -571,21 +566,8 @@ fn run_replay(invocation: &Invocation, replay: &Replay, words: Words) -> u8 {
             return BAD_USE;
         }
     };
-    // What is masked in the record stays so, and a capture is begun with a key.
-    let files = Files {
-        capture: None,
-        secrets: Secrets::Masked,
-        ..invocation.files.clone()
-    };
-    let start = |mut targets: Vec<Target>| match targets.pop() {
-        // While it is read, nothing takes its place.
-        Some(target) if is_same_file(&target.path, &replay.file) => {
-            Err(OpenError::Exists(target.path))
-        }
-        Some(target) => replayer.record_again(target),
-        None => Ok(()),
-    };
-    if let Err(complaint) = keep_files(&files, start, words) {
+    let start = |targets| replayer.start_recording(targets);
+    if let Err(complaint) = keep_files(&invocation.files, words, start) {
         complain(&complaint);
         return BAD_USE;
     }

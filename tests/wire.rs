@@ -5,6 +5,7 @@ mod support;
 
 /// Tests by lab, and of the files that the real program writes and plays.
 mod wire {
+    mod again;
     #[cfg(unix)]
     mod crash;
     mod http;

@@ -353,6 +353,37 @@ fn every_command_with_a_lab_can_keep_files() {
 }
 
 #[test]
+fn what_is_played_can_be_kept_again() {
+    let files = Files {
+        capture: Some(PathBuf::from("a.pcapng")),
+        record: Some(PathBuf::from("b.jsonl")),
+        overwrite: true,
+        secrets: Secrets::Masked,
+    };
+    for line in [
+        "replay r.jsonl --capture a.pcapng --record b.jsonl --overwrite",
+        "--capture a.pcapng --record b.jsonl --overwrite replay r.jsonl",
+        "--capture x --overwrite --record b.jsonl replay --capture a.pcapng r.jsonl",
+    ] {
+        assert_eq!(run(line).map(|got| got.files), Ok(files.clone()), "{line}");
+    }
+    refused("replay r.jsonl --record a --capture a", &[]);
+}
+
+#[test]
+fn a_flag_for_files_is_not_passed_over() {
+    for (line, flag) in [
+        ("--show-secrets replay r.jsonl", "--show-secrets"),
+        ("replay r.jsonl --show-secrets", "--show-secrets"),
+        ("--record a config", "--record"),
+        ("--capture a completions zsh", "--capture"),
+        ("--overwrite config", "--overwrite"),
+    ] {
+        assert!(refused(line, &[]).contains(flag), "{line}");
+    }
+}
+
+#[test]
 fn the_folder_for_what_is_kept_comes_along() {
     let state = |variables: &[_]| with("mailbox", variables).unwrap().state_folder;
     assert_eq!(state(&[]), Some(PathBuf::from("/state")));
@@ -586,6 +617,11 @@ fn bad_use_is_explained_in_the_chosen_language() {
             "echo --capture a --record a",
             "sockscope: --record: record = \"a\": write another file than that of --capture\n",
             "sockscope: --record：record = “a”：请写与 --capture 不同的文件\n",
+        ),
+        (
+            "--show-secrets replay a",
+            "sockscope: --show-secrets cannot go together with replay\n",
+            "sockscope: --show-secrets 不能与 replay 同时使用\n",
         ),
         (
             "--wire-memory 1",

@@ -6,6 +6,7 @@
 //! What was reported is in its file within some 25 ms (in a capture, which is in the order of times, 200 ms later), so a crash loses no
 //! more than that.
 
+mod direct;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+pub use self::direct::DirectRecording;
 use super::lock::lock;
 use super::os;
 use crate::trace::bounded::Bounded;
@@ -74,7 +76,7 @@ pub enum OpenError {
 
 impl OpenError {
     /// What is wrong with a file that could not be made.
-    pub(crate) fn of(path: PathBuf, error: io::Error) -> Self {
+    fn of(path: PathBuf, error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::AlreadyExists => OpenError::Exists(path),
             _ => OpenError::Io { path, error },
@@ -147,16 +149,7 @@ impl Recording {
         clock: Clock,
         command: String,
     ) -> Result<Opened, OpenError> {
-        let mut outlets: Vec<Outlet> = Vec::new();
-        for target in targets {
-            match Outlet::open(target, &clock, &command) {
-                Ok(outlet) => outlets.push(outlet),
-                Err(error) => {
-                    outlets.into_iter().for_each(Outlet::undo);
-                    return Err(error);
-                }
-            }
-        }
+        let outlets = Outlet::open_all(targets, &clock, &command)?;
         let (waker, woken) = sync_channel(1);
         let wake = waker.clone();
         let ring = Bounded::new(RING.0, RING.1, move || {
@@ -260,6 +253,20 @@ fn leave_out_doubles(held: &mut Vec<Item>, live: &[Item]) {
     held.retain(|item| item.at().is_some_and(|at| at < first) || !live.contains(item));
 }
 
+/// The entries of items, the last of which happened at `now` if it has no time of its own.
+fn entries(items: Vec<Item>, now: Duration) -> Vec<Entry> {
+    // What has none happened about when the next thing did.
+    let mut next = now;
+    let entries = items.into_iter().rev().map(|item| {
+        let entry = Entry::of(item, next);
+        next = entry.at;
+        entry
+    });
+    let mut entries: Vec<Entry> = entries.collect();
+    entries.reverse();
+    entries
+}
+
 /// What the thread holds.
 struct Work {
     recorder: Recorder,
@@ -308,18 +315,7 @@ impl Work {
         for outlet in &mut self.outlets {
             outlet.take(&items);
         }
-        // What has no time of its own happened about when the next thing did.
-        let mut next = now;
-        let mut entries: Vec<Entry> = items
-            .into_iter()
-            .rev()
-            .map(|item| {
-                let entry = Entry::of(item, next);
-                next = entry.at;
-                entry
-            })
-            .collect();
-        entries.reverse();
+        let mut entries = entries(items, now);
         if self.recorder.shows_secrets() {
             entries.iter_mut().for_each(Entry::reveal);
         }
@@ -360,6 +356,25 @@ enum Sink {
 }
 
 impl Outlet {
+    /// All of them or none.
+    fn open_all(
+        targets: Vec<Target>,
+        clock: &Clock,
+        command: &str,
+    ) -> Result<Vec<Self>, OpenError> {
+        let mut outlets: Vec<Self> = Vec::new();
+        for target in targets {
+            match Self::open(target, clock, command) {
+                Ok(outlet) => outlets.push(outlet),
+                Err(error) => {
+                    outlets.into_iter().for_each(Self::undo);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(outlets)
+    }
+
     fn open(target: Target, clock: &Clock, command: &str) -> Result<Self, OpenError> {
         let Target {
             format,
@@ -434,22 +449,50 @@ impl Outlet {
 
     /// Writes what is due.
     fn write(&mut self, entries: &[Entry], left_out: u64, now: Duration) {
+        match &mut self.sink {
+            None => return,
+            Some(Sink::Pcapng(capture)) => capture.left_out(left_out),
+            Some(Sink::Jsonl(_)) => entries.iter().for_each(|entry| self.add_line(entry)),
+        }
+        self.left_out += left_out;
+        self.write_until(now.saturating_sub(HOLD_BACK));
+    }
+
+    /// Takes an entry of another record: as its line, or to become packets.
+    fn add(&mut self, entry: &Entry) {
+        match &mut self.sink {
+            None => {}
+            Some(Sink::Pcapng(capture)) => {
+                if let What::LeftOut(count) = entry.what {
+                    capture.left_out(count);
+                } else if let Some(item) = entry.item() {
+                    capture.take(&item);
+                }
+            }
+            Some(Sink::Jsonl(_)) => self.add_line(entry),
+        }
+    }
+
+    fn add_line(&mut self, entry: &Entry) {
+        if let Some(Sink::Jsonl(writer)) = &mut self.sink {
+            match writer.write(entry) {
+                Ok(()) => self.written += 1,
+                Err(error) => self.fail(&error),
+            }
+        }
+    }
+
+    /// Hands what was added to the system, in a capture what is older than `due`.
+    fn write_until(&mut self, due: Duration) {
         let written = match &mut self.sink {
             None => return,
             Some(Sink::Pcapng(capture)) => {
-                let due = now.saturating_sub(HOLD_BACK);
-                capture.left_out(left_out);
                 let written = capture.write_until(due);
                 self.written = capture.packets();
                 written
             }
-            Some(Sink::Jsonl(writer)) => entries.iter().try_for_each(|entry| {
-                writer.write(entry)?;
-                self.written += 1;
-                Ok(())
-            }),
+            Some(Sink::Jsonl(_)) => Ok(()),
         };
-        self.left_out += left_out;
         self.check(written);
     }
 
@@ -469,10 +512,14 @@ impl Outlet {
     /// Hands what was written to the system; at the first error the file ends.
     fn check(&mut self, written: io::Result<()>) {
         if let Err(error) = written.and_then(|()| self.out.flushed()) {
-            self.error = Some(error.to_string());
-            self.sink = None;
-            self.out.give_up();
+            self.fail(&error);
         }
+    }
+
+    fn fail(&mut self, error: &io::Error) {
+        self.error = Some(error.to_string());
+        self.sink = None;
+        self.out.give_up();
     }
 }
 
@@ -482,7 +529,7 @@ pub fn is_stdout(path: &Path) -> bool {
 }
 
 /// Opens what the path stands for; a file is made, and private to the user.
-pub(crate) fn create(path: &Path, overwrite: bool) -> io::Result<Box<dyn Write + Send>> {
+fn create(path: &Path, overwrite: bool) -> io::Result<Box<dyn Write + Send>> {
     if is_stdout(path) {
         return Ok(Box::new(io::stdout()));
     }

@@ -35,6 +35,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use self::reader::{Damage, NotARecord, Reader};
+use super::bounded::Weigh;
 use super::escape::is_hostile;
 use super::event::Event;
 use super::mail::{MailEvent, SendingEvent, Speech};
@@ -92,6 +93,19 @@ impl Entry {
         Self { at, what }
     }
 
+    /// What a recorder told of it; `None` for what it could not tell.
+    pub fn item(&self) -> Option<Item> {
+        match &self.what {
+            What::Event(event) => Some(Item::Event(event.clone())),
+            What::Call(call) => Some(Item::Call(call.clone())),
+            What::Note(text) => Some(Item::Note {
+                at: self.at,
+                text: text.clone(),
+            }),
+            What::LeftOut(_) => None,
+        }
+    }
+
     /// Puts the secrets of mail sessions in the place of what is shown for them: for somebody who asked to have them in the file.
     pub fn reveal(&mut self) {
         let line = match &mut self.what {
@@ -110,6 +124,17 @@ impl Entry {
             _ => return,
         };
         *line = line.revealed();
+    }
+}
+
+impl Weigh for Entry {
+    fn weight(&self) -> usize {
+        match &self.what {
+            What::Event(event) => event.weight(),
+            What::Call(call) => call.weight(),
+            What::Note(text) => size_of::<Self>() + text.len(),
+            What::LeftOut(_) => size_of::<Self>(),
+        }
     }
 }
 

@@ -85,14 +85,8 @@ impl Captures {
     }
 
     fn open(&mut self, file: PathBuf, overwrite: bool) -> Answer {
-        let path = self
-            .folder
-            .join(completion::expanded(&file.to_string_lossy()));
-        let target = Target {
-            format: Format::of(&path),
-            path: path.clone(),
-            overwrite,
-        };
+        let target = target(&self.folder, &file, overwrite);
+        let path = target.path.clone();
         self.recording = None;
         let command = COMMAND.to_owned();
         match Recording::open(&self.recorder, vec![target], self.clock, command) {
@@ -117,7 +111,18 @@ impl Captures {
     }
 }
 
-fn failed(path: &Path, error: &OpenError) -> Answer {
+/// The file that somebody asks for; a name without a folder belongs into `folder`.
+pub(super) fn target(folder: &Path, file: &Path, overwrite: bool) -> Target {
+    let path = folder.join(completion::expanded(&file.to_string_lossy()));
+    Target {
+        format: Format::of(&path),
+        path,
+        overwrite,
+    }
+}
+
+/// What is said when it can't be begun.
+pub(super) fn failed(path: &Path, error: &OpenError) -> Answer {
     let error = match error {
         OpenError::Io { error, .. } => error.to_string(),
         OpenError::Exists(_) => error.to_string(),
@@ -128,7 +133,8 @@ fn failed(path: &Path, error: &OpenError) -> Answer {
     }
 }
 
-fn files(progress: Vec<Progress>) -> Vec<CaptureFile> {
+/// How far files are.
+pub(super) fn files(progress: Vec<Progress>) -> Vec<CaptureFile> {
     progress
         .into_iter()
         .map(|progress| CaptureFile {

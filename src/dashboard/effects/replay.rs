@@ -6,9 +6,9 @@
 //! The record is read ahead by a bounded number of entries on a thread of its own; how much is played for a frame is bounded too, so that a key is
 //! answered while an hour is read to get to where playing shall begin.
 
-mod again;
 mod ahead;
 mod content;
+mod filing;
 mod mail;
 mod ping;
 mod playhead;
@@ -23,16 +23,15 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use self::again::Again;
 use self::ahead::{Ahead, Next, Read};
+use self::filing::Filing;
 use self::mail::MailServer;
 use self::ping::PingFigures;
 use self::playhead::Playhead;
 use self::web::WebServer;
-use super::capture::Captures;
 use super::{CONNECTIONS, Shown, files};
 use crate::dashboard::app::{Counters, Effect, Msg};
-use crate::dashboard::capture::Answer;
+use crate::dashboard::capture::CaptureFile;
 use crate::dashboard::playback::{Control, Motion, Playback};
 use crate::dashboard::tabs::ping::Figures;
 use crate::net::os;
@@ -42,9 +41,6 @@ use crate::trace::clock::Clock;
 use crate::trace::escape::escape_hostile;
 use crate::trace::event::Event;
 use crate::trace::record::{Header, NotARecord, Reader, What};
-use crate::trace::recorder::{Recorder, Secrets, SocketLog};
-use crate::trace::start_error::Transport;
-use crate::trace::tap::Tap;
 use crate::trace::wire::{End, Lab, SocketEvent};
 use crate::words::Words;
 
@@ -84,13 +80,7 @@ pub struct Replayer {
     ping: PingFigures,
     web: WebServer,
     mail: MailServer,
-    captures: Captures,
-    header: Header,
-    /// The record that is written of what is played, if any.
-    again: Option<Again>,
-    /// Where a capture is told what is played.
-    tap: Tap,
-    calls_log: SocketLog,
+    filing: Filing,
     answers_tx: mpsc::Sender<Msg>,
     answers: mpsc::Receiver<Msg>,
 }
@@ -122,8 +112,6 @@ impl Replayer {
     ) -> io::Result<Self> {
         let now = Instant::now();
         let clock = Clock::new(now, header.started);
-        // What is masked in a record is masked already.
-        let recorder = Recorder::new(clock, Secrets::Shown, None);
         let (answers_tx, answers) = mpsc::channel(ANSWERS);
         let mut head = Playhead::new(Duration::ZERO, replay.speed);
         head.go(now);
@@ -147,25 +135,24 @@ impl Replayer {
             ping: PingFigures::new(os::clock_step()),
             web: WebServer::default(),
             mail: MailServer::new(clock, words),
-            captures: Captures::new(recorder.clone(), clock, saves),
-            header: header.clone(),
-            again: None,
-            calls_log: recorder.socket(Lab::Ping, End::Client, Transport::Udp),
-            // Nobody drains it: it only hands on to a file.
-            tap: Tap::new(0, || {}).recording(recorder),
+            filing: Filing::new(clock, saves, replay.file.clone(), words),
             answers_tx,
             answers,
         })
     }
 
-    /// Records once more what is played.
+    /// Begins files that what is played goes to, before anything is played.
     ///
     /// # Errors
     ///
-    /// The file exists and is not to be overwritten, or can't be made.
-    pub fn record_again(&mut self, target: Target) -> Result<(), OpenError> {
-        self.again = Some(Again::open(target, &self.header)?);
-        Ok(())
+    /// One can't be begun.
+    pub fn start_recording(&mut self, targets: Vec<Target>) -> Result<(), OpenError> {
+        self.filing.start(targets)
+    }
+
+    /// How far those files are, and others that a key began.
+    pub fn recorded(&self) -> Vec<CaptureFile> {
+        self.filing.progress().unwrap_or_default()
     }
 
     /// The clock of the record: its times count from there.
@@ -215,12 +202,6 @@ impl Replayer {
         if self.stands() {
             return;
         }
-        self.play_until(now);
-        let failed = self.again.as_mut().and_then(Again::flush);
-        self.tell_failed(failed);
-    }
-
-    fn play_until(&mut self, now: Instant) {
         let deadline = now + FRAME_TIME;
         for _ in 0..FOR_A_FRAME {
             let (at, is_damaged) = match self.ahead.next() {
@@ -272,6 +253,7 @@ impl Replayer {
         self.from = None;
         self.end = self.begin.map(|_| self.played);
         self.head.stand(self.played);
+        self.filing.end();
     }
 
     /// Plays what is next.
@@ -288,12 +270,10 @@ impl Replayer {
         };
         self.entries += 1;
         self.played = self.played.max(entry.at);
-        let failed = self.again.as_mut().and_then(|again| again.write(&entry));
-        self.tell_failed(failed);
+        self.filing.take(&entry);
         match entry.what {
             What::Event(event) => {
                 self.count(&event);
-                self.tap.push_with(|| event.clone());
                 self.events.push(event);
             }
             What::Call(call) => {
@@ -304,24 +284,10 @@ impl Replayer {
                         Lab::Mail => self.mail.call(&call),
                     }
                 }
-                if self.captures.progress().is_some() {
-                    self.calls_log.tell([call.clone()]);
-                }
                 self.calls.push(call);
             }
             What::Note(text) => self.notes.push((entry.at, text)),
             What::LeftOut(count) => self.left_out += count,
-        }
-    }
-
-    /// Says that what is played is not recorded any more.
-    fn tell_failed(&mut self, failed: Option<(PathBuf, io::Error)>) {
-        if let Some((file, error)) = failed {
-            let error = error.to_string();
-            // There is room: it is said once.
-            let _ = self
-                .answers_tx
-                .try_send(Msg::Capture(Answer::Failed { file, error }));
         }
     }
 
@@ -358,6 +324,7 @@ impl Replayer {
     /// What was played since the last call.
     pub fn news(&mut self, now: Instant) -> Vec<Msg> {
         self.advance(now);
+        self.filing.pause();
         self.played_news(now)
     }
 
@@ -397,7 +364,7 @@ impl Replayer {
             targets: self.ping.targets(figures),
             web: web.map(Box::new),
             mail: self.mail.report().filter(|_| shown.mail),
-            capture: self.captures.progress(),
+            capture: self.filing.progress(),
         }
     }
 
@@ -426,7 +393,7 @@ impl Replayer {
             Effect::StartCapture { .. }
             | Effect::BeginCapture(_)
             | Effect::StopCapture
-            | Effect::Note { .. } => self.captures.perform(effect),
+            | Effect::Note { .. } => self.filing.perform(effect),
             Effect::Quit | Effect::SetMouse(_) | Effect::Copy(_) => None,
             _ => Some(Msg::OnlyAReplay),
         }

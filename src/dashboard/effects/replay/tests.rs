@@ -8,8 +8,8 @@ use crate::trace::event::EchoEvent;
 use crate::trace::record::{Entry, VERSION, Writer};
 use crate::words::Lang;
 
-#[cfg(test)]
 mod figures;
+mod filing;
 mod mailbox;
 
 const SECOND: Duration = Duration::from_secs(1);
