@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::echo::flood;
+use super::flood::flood;
 use super::scene::{self, Scene};
 use super::screen::Dashboard;
 use super::support::process::{cpu_seconds, resident_mib};

@@ -1,8 +1,9 @@
 //! Echoes a second, with a number of datagrams always in flight.
 
-use std::net::{SocketAddr, UdpSocket};
-use std::time::{Duration, Instant};
+use std::net::SocketAddr;
+use std::time::Duration;
 
+use super::flood::flood;
 use super::peers::Server;
 use super::screen::Dashboard;
 use super::support::process::is_installed;
@@ -11,9 +12,6 @@ use super::support::report::{Outcome, Report, median, quantile};
 const ROUNDS: usize = 11;
 /// How long one peer runs in one round.
 const SLICE: Duration = Duration::from_millis(400);
-const DATAGRAM: [u8; 32] = [b'x'; 32];
-/// How long a reply may take before its datagram counts as gone.
-const PATIENCE: Duration = Duration::from_millis(200);
 
 const BARE: &str = "bare recv_from/send_to loop";
 const TAPPED: &str = "sockscope echo, events drained";
@@ -124,36 +122,6 @@ fn judge(report: &mut Report, peers: &[Peer], rates: &[Vec<f64>]) {
                 ratio >= least,
                 &format!("{name}: {ratio:.3} of the bare loop, at least {least}"),
             );
-        }
-    }
-}
-
-/// Keeps `window` datagrams in flight for `time`. Returns echoes a second, and how many datagrams were given up.
-pub fn flood(server: SocketAddr, window: usize, time: Duration) -> Outcome<(f64, usize)> {
-    let socket = UdpSocket::bind("127.0.0.1:0")?;
-    socket.connect(server)?;
-    socket.set_read_timeout(Some(PATIENCE))?;
-    let mut buffer = [0; 2048];
-    let start = Instant::now();
-    let mut echoes = 0_u64;
-    let mut gone = 0;
-    let mut fill = window;
-    loop {
-        for _ in 0..fill {
-            socket.send(&DATAGRAM)?;
-        }
-        fill = match socket.recv(&mut buffer) {
-            Ok(_) => {
-                echoes += 1;
-                1
-            }
-            Err(_) => {
-                gone += window;
-                window
-            }
-        };
-        if echoes.is_multiple_of(64) && start.elapsed() >= time {
-            return Ok((echoes as f64 / start.elapsed().as_secs_f64(), gone));
         }
     }
 }

@@ -7,6 +7,8 @@
 mod dashboard;
 mod delay;
 mod echo;
+#[path = "../support/flood.rs"]
+mod flood;
 mod peers;
 mod pinger;
 #[path = "../scene/mod.rs"]

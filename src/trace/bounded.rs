@@ -153,4 +153,42 @@ mod tests {
         ring.push_all([Stone(100)]);
         assert_eq!((ring.drain(&mut held), held.len()), (0, 1));
     }
+
+    #[test]
+    fn bounds_hold_and_nothing_is_lost_track_of_while_threads_push_and_one_drains() {
+        const THREADS: usize = 4;
+        const EACH: usize = 20_000;
+        let (capacity, bytes) = (64, 1_000);
+        let ring = Bounded::new(capacity, bytes, || {});
+        let mut seen = 0;
+        let mut drain = |held: &mut Vec<Stone>| {
+            let left_out = ring.drain(held);
+            assert!(held.len() <= capacity);
+            assert!(held.iter().map(Weigh::weight).sum::<usize>() <= bytes);
+            seen += held.len() as u64 + left_out;
+            held.clear();
+        };
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS)
+                .map(|thread| {
+                    let ring = &ring;
+                    scope.spawn(move || {
+                        for n in 0..EACH {
+                            // As a lab does it: what has no room is counted and never made.
+                            match ring.has_room() {
+                                true => ring.push_all([Stone((n * 7 + thread) % 50)]),
+                                false => ring.leave_out(1),
+                            }
+                        }
+                    })
+                })
+                .collect();
+            let mut held = Vec::new();
+            while !threads.iter().all(|thread| thread.is_finished()) {
+                drain(&mut held);
+            }
+            drain(&mut held);
+        });
+        assert_eq!(seen, (THREADS * EACH) as u64);
+    }
 }
