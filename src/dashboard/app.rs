@@ -179,7 +179,8 @@ impl App {
         self.notice.as_ref().map(|(_, until)| *until)
     }
 
-    /// When the screen wants to be drawn again though nothing happens: a frozen view counts seconds, a wait at the web server grows, a record goes on.
+    /// When the screen wants to be drawn again though nothing happens: a frozen view counts seconds, a wait at the web server or on the ladder grows, a record
+    /// goes on.
     pub fn next_tick(&self) -> Option<Duration> {
         let second = self.frozen_at.map(|since| {
             let whole = self.now.saturating_sub(since).as_secs() + 1;
@@ -193,10 +194,13 @@ impl App {
             .then(|| self.web.next_tick(self.now))
             .flatten();
         let mail = self.mail.next_tick(self.now, self.front == Tab::Mail);
+        let wire = (self.front == Tab::Wire)
+            .then(|| self.wire.next_tick(self.now))
+            .flatten();
         // How far a capture is may change though no lab tells anything new.
         let next_second = Duration::from_secs(self.now.as_secs() + 1);
         let capture = (self.capture != Capture::Off).then_some(next_second);
-        [second, record, web, mail, capture]
+        [second, record, web, mail, wire, capture]
             .into_iter()
             .flatten()
             .min()
@@ -376,11 +380,13 @@ impl App {
             return effects;
         }
         if action == Action::Open {
-            match (self.open_subject(), self.front) {
-                (Some(subject), Tab::Wire) => self.show_in_lab(&subject),
-                (Some(subject), _) => self.show_on_wire(&subject),
-                (None, Tab::Wire) => self.notify("notice.not_in_lab", &""),
-                (None, _) => return self.act_in_front(action),
+            match (self.front, self.open_subject()) {
+                (Tab::Wire, _) => {
+                    let subjects = self.wire.subjects();
+                    self.show_in_lab(&subjects);
+                }
+                (_, Some(subject)) => self.show_on_wire(&subject),
+                (_, None) => return self.act_in_front(action),
             }
             return Vec::new();
         }
@@ -443,13 +449,13 @@ impl App {
         effects
     }
 
-    /// What Enter leads to in another tab: the open details of a lab to the wire, a row of the wire to its lab.
+    /// What Enter leads to on the wire: what the open details of a lab are about.
     fn open_subject(&self) -> Option<Subject> {
         match self.front {
             Tab::Ping => self.ping.subject(),
             Tab::Web => self.web.subject(),
             Tab::Mail => self.mail.subject(),
-            Tab::Wire => self.wire.subject(),
+            Tab::Wire => None,
         }
     }
 
@@ -539,20 +545,26 @@ impl App {
         }
     }
 
-    /// Goes to the tab of a lab and selects the row that something on the wire is about.
-    pub fn show_in_lab(&mut self, subject: &Subject) {
-        let (tab, shown) = match subject {
-            Subject::Ping { .. } | Subject::Datagram { .. } => (Tab::Ping, self.ping.show(subject)),
-            Subject::Exchange { .. } | Subject::Sender(_) => (Tab::Web, self.web.show(subject)),
-            Subject::Sending { .. } | Subject::Session { .. } => {
-                (Tab::Mail, self.mail.show_subject(subject))
+    /// Goes to the tab of a lab and selects the first of these rows that is still there.
+    fn show_in_lab(&mut self, subjects: &[Subject]) {
+        let shown = subjects.iter().find_map(|subject| {
+            let (tab, shown) = match subject {
+                Subject::Ping { .. } | Subject::Datagram { .. } => {
+                    (Tab::Ping, self.ping.show(subject))
+                }
+                Subject::Exchange { .. } | Subject::Sender(_) => (Tab::Web, self.web.show(subject)),
+                Subject::Sending { .. } | Subject::Session { .. } => {
+                    (Tab::Mail, self.mail.show_subject(subject))
+                }
+            };
+            shown.then_some(tab)
+        });
+        match shown {
+            Some(tab) => {
+                self.front = tab;
+                self.zoomed = false;
             }
-        };
-        if shown {
-            self.front = tab;
-            self.zoomed = false;
-        } else {
-            self.notify("notice.not_in_lab", &"");
+            None => self.notify("notice.not_in_lab", &""),
         }
     }
 

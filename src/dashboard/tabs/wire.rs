@@ -338,8 +338,8 @@ impl WireTab {
     }
 
     /// The moment at which the view stands.
-    fn view_time(&self) -> Duration {
-        self.frozen_at.unwrap_or(self.now)
+    fn view_time(&self, now: Duration) -> Duration {
+        self.frozen_at.unwrap_or(now)
     }
 }
 

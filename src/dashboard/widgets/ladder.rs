@@ -261,12 +261,14 @@ impl<'a> Ladder<'a> {
             0
         };
         let free = width.saturating_sub(gutter + 2);
-        let most = free.saturating_sub(LEAST_MIDDLE.max(free / 5 * 2)) / 2;
+        let most = free.saturating_sub(LEAST_MIDDLE.max(free / 5 * 2));
         // Without a gutter a gap says at the left how long it is.
         if !has_gutter && self.rungs.iter().any(|rung| matches!(rung, Rung::Gap(_))) {
             sides[0] = sides[0].max(8);
         }
-        [gutter, sides[0].min(most), sides[1].min(most)]
+        // What one side does not need, the other may have.
+        let left = sides[0].min(most - sides[1].min(most / 2));
+        [gutter, left, sides[1].min(most - left)]
     }
 
     fn draw_titles(&self, area: Rect, [left, right]: [u16; 2], buf: &mut Buffer) {

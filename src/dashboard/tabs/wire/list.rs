@@ -22,7 +22,7 @@ use crate::trace::start_error::Transport;
 use crate::trace::wire::{Call, End, SocketEvent};
 use crate::words::phrases;
 
-/// Below this width the list leaves out the lab and the fractions of a time of day.
+/// Below this width the list leaves out the lab, the length, which the bytes tell, and the fractions of a time of day.
 const NARROW: u16 = 72;
 /// Bytes of a payload that a row shows.
 const EXCERPT: usize = 96;
@@ -78,11 +78,7 @@ fn columns<'a>(titles: &'a [std::borrow::Cow<'_, str>; 6], narrow: bool) -> Vec<
     };
     let mut columns = vec![
         column("", Width::Fixed(1), Align::Left),
-        column(
-            time,
-            Width::Fixed(if narrow { 10 } else { 12 }),
-            Align::Left,
-        ),
+        column(time, Width::Fixed(if narrow { 9 } else { 12 }), Align::Left),
     ];
     if !narrow {
         columns.push(column(lab, Width::Fixed(4), Align::Left));
@@ -90,9 +86,11 @@ fn columns<'a>(titles: &'a [std::borrow::Cow<'_, str>; 6], narrow: bool) -> Vec<
     columns.extend([
         column(connection, Width::Fixed(13), Align::Left),
         column(what, Width::Fixed(8), Align::Left),
-        column(length, Width::Fixed(6), Align::Right),
-        column(summary, Width::Flex(1), Align::Left),
     ]);
+    if !narrow {
+        columns.push(column(length, Width::Fixed(6), Align::Right));
+    }
+    columns.push(column(summary, Width::Flex(1), Align::Left));
     columns
 }
 
@@ -139,6 +137,7 @@ fn why_empty(tab: &WireTab, scene: &Scene) -> Option<Vec<String>> {
             "wire.empty.web",
             "wire.empty.mail",
         ],
+        // A frozen view, in which nothing had happened yet.
         _ if tab.log.sieve().is_open() => &["wire.empty.nothing"],
         _ => &["wire.empty.filtered"],
     };
@@ -187,8 +186,7 @@ fn cells<'a>(
             )
         }
         What::LeftOut(count) => {
-            let count = phrases::grouped(*count);
-            let text = look.words.fill("list.left_out", &[("count", &count)]);
+            let text = look.words.fill("list.left_out", &[("count", count)]);
             (Line::default(), None, Line::styled(text, theme.warning))
         }
     };
@@ -201,12 +199,11 @@ fn cells<'a>(
         let lab = row.lab.map_or("", |lab| lab.name());
         cells.push(Line::styled(lab, theme.dim));
     }
-    cells.extend([
-        Line::styled(connection(&row.flow, scene), theme.dim),
-        what,
-        Line::styled(length, theme.dim),
-        summary,
-    ]);
+    cells.extend([Line::styled(connection(&row.flow, scene), theme.dim), what]);
+    if !narrow {
+        cells.push(Line::styled(length, theme.dim));
+    }
+    cells.push(summary);
     cells
 }
 

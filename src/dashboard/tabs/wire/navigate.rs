@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 
 use super::filter::Sieve;
 use super::log::{Entry, Key};
-use super::row::{Row, RowId};
+use super::row::{Flow, Row, RowId};
 use super::{Panel, WireTab, view};
 use crate::dashboard::keys::Action;
 use crate::dashboard::tabs::panel::Scene;
@@ -178,22 +178,27 @@ impl WireTab {
         })
     }
 
-    /// The row of a lab that the selected row is about. A call is about the message next to it.
-    pub fn subject(&self) -> Option<Subject> {
-        let front = self.front()?;
-        let first = |row: &Row| row.message()?.subjects.first().copied();
-        if let Some(subject) = first(front) {
-            return Some(subject);
+    /// The rows of labs that the selected row is about, the one that says most first. A call is about the message next to it.
+    pub fn subjects(&self) -> Vec<Subject> {
+        let Some(front) = self.front() else {
+            return Vec::new();
+        };
+        let of = |row: &Row| row.message().map(|message| message.subjects.clone());
+        let is_told = |row: &&Row| of(row).is_some_and(|subjects| !subjects.is_empty());
+        if is_told(&front) {
+            return of(front).unwrap_or_default();
         }
         // Notes and gaps are about nothing.
-        let lab = front.lab?;
-        let key: Key = self.log.key_of(front.id)?;
+        let (Some(lab), Some(key)) = (front.lab, self.log.key_of(front.id)) else {
+            return Vec::new();
+        };
         let rows = self.log.flow(front.flow, key, FLOW_ROWS);
         let apart = |row: &&Row| -> Duration { row.at.abs_diff(front.at) };
-        let nearest = rows.filter(|row| first(row).is_some()).min_by_key(apart);
-        nearest.and_then(first).or_else(|| {
-            let client = front.flow.client.filter(|_| lab == Lab::Web)?;
-            self.join.connection_of(client)
+        let nearest = rows.filter(is_told).min_by_key(apart);
+        nearest.and_then(of).unwrap_or_else(|| {
+            let client = front.flow.client.filter(|_| lab == Lab::Web);
+            let connection = client.and_then(|client| self.join.connection_of(client));
+            Vec::from_iter(connection)
         })
     }
 
@@ -230,15 +235,35 @@ impl WireTab {
         }
     }
 
-    /// The rows of the ladder: those of the flow in front, below the calls that made its server listen.
+    /// The rows of the ladder: those of the flow in front, with what somebody noted meanwhile, below the calls that made its server listen.
     pub(super) fn ladder_rows(&self) -> Option<(RowId, impl Iterator<Item = &Row>)> {
         let front = self.front()?;
-        let key = self.log.key_of(front.id)?;
-        let listens = |row: &&Row| row.id != front.id && row.flow != front.flow;
-        let server = front.flow.server.map_or(0, |server| server.port());
-        let above = self.log.listener(front.lab, server).filter(listens);
-        let rows = self.log.flow(front.flow, key, FLOW_ROWS);
+        let of = self.row_with_flow(front);
+        let key = self.log.key_of(of.id)?;
+        let listens = |row: &&Row| row.id != of.id && row.flow != of.flow;
+        let server = of.flow.server.map_or(0, |server| server.port());
+        let above = self.log.listener(of.lab, server).filter(listens);
+        let mut rows: Vec<&Row> = self.log.flow(of.flow, key, FLOW_ROWS).collect();
+        if of.flow != Flow::default() {
+            let begins = rows.first().map_or(of.at, |row| row.at).min(front.at);
+            let ends = rows.last().map_or(of.at, |row| row.at).max(front.at);
+            let noted = self.log.flow(Flow::default(), key, FLOW_ROWS);
+            rows.extend(noted.filter(|row| (begins..=ends).contains(&row.at)));
+            rows.sort_by_key(|row| row.at);
+        }
         Some((front.id, above.chain(rows)))
+    }
+
+    /// The row itself or, for a note or a gap, which belong to no flow, the one before it that has one.
+    fn row_with_flow<'a>(&'a self, front: &'a Row) -> &'a Row {
+        if front.flow != Flow::default() {
+            return front;
+        }
+        let place = self.log.key_of(front.id).map(|key| self.log.place_of(key));
+        let before = (0..place.unwrap_or(0)).rev().take(FLOW_ROWS);
+        let mut rows = before.filter_map(|place| self.log.shown(place));
+        rows.find(|row| row.flow != Flow::default())
+            .unwrap_or(front)
     }
 }
 

@@ -1,5 +1,7 @@
 //! How the Wire tab is laid out, and its part of the help page.
 
+use std::time::Duration;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Constraint::{Fill, Length};
 use ratatui::layout::{Layout, Rect};
@@ -67,7 +69,7 @@ fn scene<'a>(app: &App, look: &'a Look, clock: &'a Clock) -> Scene<'a> {
     Scene {
         look,
         clock,
-        now: app.wire.view_time(),
+        now: app.wire.view_time(app.now),
         zoomed: app.zoomed,
     }
 }
@@ -145,6 +147,12 @@ impl WireTab {
     /// The row whose rung is at that line of the ladder's area.
     pub(super) fn rung_at(&self, scene: &Scene, area: Rect, line: u16) -> Option<RowId> {
         ladder::row_at(&self.ladder(), scene, area, line)
+    }
+
+    /// When a wait on the ladder has grown by a second, if somebody still waits.
+    pub fn next_tick(&self, now: Duration) -> Option<Duration> {
+        let grows = self.frozen_at.is_none() && self.ladder().is_waiting();
+        grows.then(|| Duration::from_secs(now.as_secs() + 1))
     }
 
     /// The ladder of the flow in front.

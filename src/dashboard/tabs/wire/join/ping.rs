@@ -21,6 +21,8 @@ const PINGS: usize = 16_384;
 const PINGERS: usize = 256;
 /// Pings of one client with the same number.
 const SAME: usize = 8;
+/// Length of `Ping ` before the number.
+const WORD: usize = 5;
 /// Copies of a reply whose arrival is kept.
 const ARRIVALS: usize = 16;
 
@@ -186,7 +188,7 @@ fn sent(ping: &mut Ping, seq: u64, at: Duration, datagram: &[u8], flow: Flow, lo
         message.sent = Some(at);
         message.bytes = shared(datagram);
         message.length = datagram.len() as u64;
-        message.summary = first_line(datagram);
+        message.summary = called(datagram);
         add_subject(message, subject, End::Client);
     };
     match ping.request {
@@ -204,6 +206,18 @@ fn sent(ping: &mut Ping, seq: u64, at: Duration, datagram: &[u8], flow: Flow, lo
     if let Some(reply) = ping.reply {
         change(log, reply, |reply| add_subject(reply, subject, End::Client));
     }
+}
+
+/// What a ping is called: its word and its number. Its token is for who looks at the bytes; what is no ping is called by its text.
+fn called(datagram: &[u8]) -> String {
+    let end = match sequence_of(datagram) {
+        Some(_) => {
+            let digits = datagram[WORD..].iter();
+            WORD + digits.take_while(|byte| byte.is_ascii_digit()).count()
+        }
+        None => datagram.len(),
+    };
+    first_line(&datagram[..end])
 }
 
 /// What the server did with a datagram, told of it and of its reply.
@@ -233,7 +247,7 @@ fn judged(ping: &mut Ping, datagram: &EchoDatagram, flow: Flow, log: &mut Log) {
             let mut message = Message::new(Kind::Datagram, End::Client);
             message.bytes = shared(datagram.payload.bytes());
             message.length = datagram.bytes as u64;
-            message.summary = first_line(&message.bytes);
+            message.summary = called(&message.bytes);
             tell(&mut message);
             let id = push(log, datagram.at, Lab::Ping, flow, message);
             ping.request = Some(id);
@@ -265,9 +279,10 @@ fn answered(ping: &mut Ping, datagram: &EchoDatagram, subject: Subject, flow: Fl
     let request = ping.request.and_then(|id| log.row(id));
     let request = request.and_then(|row| row.message()).cloned();
     if let Some(request) = request {
-        message.bytes = request.bytes;
+        // What it would have said, had nobody killed or missed it.
+        message.bytes = request.bytes.to_ascii_uppercase().into();
         message.length = request.length;
-        message.summary = request.summary;
+        message.summary = called(&message.bytes);
         message.subjects = request.subjects;
     }
     tell(&mut message);
@@ -294,7 +309,7 @@ fn replied(
         message.damaged |= record.damaged;
         message.bytes = shared(reply);
         message.length = reply.len() as u64;
-        message.summary = first_line(reply);
+        message.summary = called(reply);
     };
     if let Some(request) = ping.request {
         // What was answered has arrived, whoever answered it.

@@ -108,8 +108,12 @@ mod ping {
         })
     }
 
+    fn text(seq: u64) -> String {
+        format!("Ping {seq} 5eed5eed5eed5eed")
+    }
+
     fn sent(seq: u64, at: u64) -> Event {
-        let datagram = format!("Ping {seq}").into_bytes();
+        let datagram = text(seq).into_bytes();
         let at = ms(at);
         pinger(PingEvent::Sent { seq, at, datagram })
     }
@@ -133,7 +137,7 @@ mod ping {
     }
 
     fn datagram(n: u64, seq: u64, at: u64, ruling: Ruling) -> EchoDatagram {
-        let text = format!("Ping {seq}");
+        let text = text(seq);
         EchoDatagram {
             n,
             at: ms(at),
@@ -207,6 +211,7 @@ mod ping {
             let fates: Vec<_> = lost_back.iter().map(|message| message.fate).collect();
             assert_eq!(fates, [Fate::Arrived, Fate::Killed(Leg::Reply)]);
             assert!(lost_back[1].arrived.is_empty());
+            assert_eq!(lost_back[1].summary, "PING 1", "the reply that nobody got");
         }
         let turned = joined(
             &[listening(), started()],
@@ -313,11 +318,11 @@ mod ping {
             told,
             [
                 ("Ping 1", Fate::Arrived, n(1)),
-                ("Ping 1", Fate::InFlight, n(1)),
+                ("PING 1", Fate::InFlight, n(1)),
                 ("hello", Fate::Arrived, n(2)),
-                ("hello", Fate::InFlight, n(2)),
+                ("HELLO", Fate::InFlight, n(2)),
                 ("Ping 1", Fate::Arrived, n(3)),
-                ("Ping 1", Fate::InFlight, n(3)),
+                ("PING 1", Fate::InFlight, n(3)),
             ],
             "nobody can know whether its replies arrive"
         );

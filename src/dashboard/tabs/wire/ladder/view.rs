@@ -128,6 +128,11 @@ impl LadderView {
         builder.build()
     }
 
+    /// Whether somebody waits whose wait is not over.
+    pub fn is_waiting(&self) -> bool {
+        self.waits.iter().any(|waiting| waiting.until.is_none())
+    }
+
     /// The row of the list that a rung shows.
     pub(super) fn row_of(&self, rung: usize) -> Option<RowId> {
         let arrow = || {
