@@ -9,4 +9,5 @@ mod screens {
     mod replay;
     mod shown;
     mod web;
+    mod wire;
 }

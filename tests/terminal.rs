@@ -6,7 +6,9 @@ mod support;
 /// Tests of one tab each; those of the Ping tab and of all tabs stand here.
 mod terminal {
     mod mail;
+    mod replay;
     mod web;
+    mod wire;
 }
 
 use std::collections::BTreeSet;
