@@ -8,6 +8,7 @@ mod wire {
     mod again;
     #[cfg(unix)]
     mod crash;
+    mod figures;
     mod http;
     mod mail;
     #[cfg(unix)]

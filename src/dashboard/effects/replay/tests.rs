@@ -8,7 +8,6 @@ use crate::trace::event::EchoEvent;
 use crate::trace::record::{Entry, VERSION, Writer};
 use crate::words::Lang;
 
-mod figures;
 mod filing;
 mod mailbox;
 

@@ -1,23 +1,43 @@
 //! The figures of a real session over loopback, and those that its record gives.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
-use super::*;
-use crate::net::echo::{EchoConfig, EchoServer};
-use crate::net::files::{Policy, Root};
-use crate::net::mail_server::{MailServer as Server, MailServerConfig};
-use crate::net::maildir::Store;
-use crate::net::pinger::{Pinger, PingerConfig};
-use crate::net::web::{Keep, Trace, WebConfig, WebServer as Web};
-use crate::proto::guard::Caps;
-use crate::proto::http::service::{Limits, Service};
-use crate::proto::ping::{Mode, Plan, Text};
-use crate::proto::smtp::server::{Accounts, EndOfData, Limits as MailLimits, Service as Mail};
-use crate::trace::bounded::Bounded;
-use crate::trace::recorder::{FILE_SNAPLEN, Item, Recorder, Secrets};
-use crate::trace::tap::Tap;
+use sockscope::dashboard::app::{Effect, Msg};
+use sockscope::dashboard::effects::Shown;
+use sockscope::dashboard::effects::replay::Replayer;
+use sockscope::dashboard::playback::Motion;
+use sockscope::dashboard::tabs::ping::Figures;
+use sockscope::net::echo::{EchoConfig, EchoServer};
+use sockscope::net::files::{Policy, Root};
+use sockscope::net::mail_server::{MailServer, MailServerConfig};
+use sockscope::net::maildir::Store;
+use sockscope::net::os;
+use sockscope::net::pinger::{Pinger, PingerConfig};
+use sockscope::net::web::{Keep, Trace, WebConfig, WebServer};
+use sockscope::proto::guard::Caps;
+use sockscope::proto::http::service::{Limits, Service};
+use sockscope::proto::link::{LegSettings, LinkSettings};
+use sockscope::proto::ping::{Mode, Plan, Text};
+use sockscope::proto::smtp::server::{
+    Accounts, EndOfData, Limits as MailLimits, Service as MailService,
+};
+use sockscope::settings::replay::{Replay, Speed};
+use sockscope::trace::bounded::Bounded;
+use sockscope::trace::clock::Clock;
+use sockscope::trace::record::{Entry, Header, VERSION, Writer};
+use sockscope::trace::recorder::{FILE_SNAPLEN, Item, Secrets};
+use sockscope::trace::tap::Tap;
+use sockscope::trace::web::WebFigures;
+use sockscope::words::Words;
 
+use super::watch::Watch;
+use crate::support::{PATIENCE, folder};
+
+const SECOND: Duration = Duration::from_secs(1);
 const ALL: Shown = Shown {
     rtt_bars: false,
     web: true,
@@ -26,37 +46,61 @@ const ALL: Shown = Shown {
 
 /// A lab's tap, and what a file is told by it.
 fn recorded() -> (Clock, Tap, Bounded<Item>) {
-    let clock = Clock::new(Instant::now(), header().started);
-    let recorder = Recorder::new(clock, Secrets::Masked, None);
-    let file = Bounded::new(65_536, 64 << 20, || {});
-    recorder.set_file(Some((file.clone(), FILE_SNAPLEN)));
-    (clock, Tap::new(16, || {}).recording(recorder), file)
+    let watch = Watch::new(Secrets::Masked);
+    let file = watch.file(FILE_SNAPLEN);
+    (watch.clock, watch.tap, file)
 }
 
 /// Plays what was recorded, by way of a record's lines.
-fn replay(file: &Bounded<Item>) -> Replayer {
+fn replay(clock: Clock, file: &Bounded<Item>) -> Replayer {
     let mut items = Vec::new();
     assert_eq!(file.drain(&mut items), 0, "nothing was left out");
-    let mut lines = Vec::new();
-    let mut writer = Writer::new(&mut lines, &header()).unwrap();
+    let folder = folder();
+    let record = folder.path().join("a.jsonl");
+    let header = Header {
+        version: VERSION,
+        program: "sockscope 0".to_owned(),
+        command: "sockscope".to_owned(),
+        started: clock.wall(Duration::ZERO),
+    };
+    let out = File::create(&record).expect("it is new");
+    let mut writer = Writer::new(out, &header).expect("there is room");
     for item in items {
-        writer.write(&Entry::of(item, Duration::ZERO)).unwrap();
+        let entry = Entry::of(item, Duration::ZERO);
+        writer.write(&entry).expect("there is room");
     }
     drop(writer);
-    let reader = Reader::open(std::io::Cursor::new(lines)).unwrap();
-    let plan = plan(Speed::Max, None);
+    let replay = Replay {
+        file: record,
+        speed: Speed::Max,
+        from: None,
+    };
     let mut replayer =
-        Replayer::new(&header(), reader, &plan, PathBuf::new(), Words(Lang::En)).unwrap();
-    while replayer.playback(Instant::now()).motion != Motion::Ended {
-        settle(&mut replayer);
-        replayer.news(Instant::now());
+        Replayer::open(&replay, PathBuf::new(), Words::default()).expect("it is a record");
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let now = Instant::now();
+        replayer.news(now);
+        let playback = replayer.playback(now);
+        if playback.motion == Motion::Ended {
+            assert_eq!(playback.damaged, 0);
+            return replayer;
+        }
+        assert!(now < deadline, "{playback:?}");
+        std::thread::sleep(Duration::from_millis(1));
     }
-    assert_eq!(replayer.playback(Instant::now()).damaged, 0);
-    replayer
+}
+
+/// A message of the mailbox as it was sent.
+fn stored(replayer: &mut Replayer, id: u64) -> Vec<u8> {
+    match replayer.perform(Effect::ReadMessage(id)) {
+        Some(Msg::MessageRead { stored, .. }) => stored.expect("it is in the record").to_vec(),
+        other => panic!("{other:?}"),
+    }
 }
 
 fn local() -> SocketAddr {
-    "127.0.0.1:0".parse().unwrap()
+    SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
 #[test]
@@ -65,7 +109,7 @@ fn pings_and_datagrams_are_counted_as_they_were() {
     let config = EchoConfig {
         listen: local(),
         link: LinkSettings {
-            request: crate::proto::link::LegSettings {
+            request: LegSettings {
                 loss: "30%".parse().unwrap(),
                 ..Default::default()
             },
@@ -99,7 +143,7 @@ fn pings_and_datagrams_are_counted_as_they_were() {
         std::thread::sleep(Duration::from_millis(10));
     }
     server.stop();
-    let counters = replay(&file).counters(ALL);
+    let counters = replay(clock, &file).counters(ALL);
     let mut counts = server.counts();
     // What the kernel dropped, the server asks for when it counts; nobody is told.
     counts.kernel_dropped = None;
@@ -121,9 +165,9 @@ fn requests_are_counted_as_they_were() {
         service: Service::default(),
         limits: Limits::default(),
         keep: Keep::SCREEN,
-        words: Words(Lang::En),
+        words: Words::default(),
     };
-    let mut server = Web::start(config, clock, tap).unwrap();
+    let mut server = WebServer::start(config, clock, tap).unwrap();
     for request in [
         "GET / HTTP/1.1\r\nHost: h\r\n\r\nGET /none HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
         "nonsense\r\n\r\n",
@@ -138,10 +182,10 @@ fn requests_are_counted_as_they_were() {
     }
     server.stop(SECOND);
     let figures = server.figures();
-    let report = replay(&file).counters(ALL).web.unwrap();
+    let report = replay(clock, &file).counters(ALL).web.unwrap();
     assert_eq!(figures.counts.requests, 5);
     assert_eq!(report.figures.counts, figures.counts);
-    let durations = |figures: &crate::trace::web::WebFigures| {
+    let durations = |figures: &WebFigures| {
         let durations = &figures.durations;
         (
             durations.count(),
@@ -175,7 +219,7 @@ fn mail_is_counted_as_it_was() {
         listen: local(),
         tls_listen: None,
         store: Store::Memory,
-        service: Mail {
+        service: MailService {
             name: "lab.example".to_owned(),
             accounts: Accounts::Anybody,
             limits: MailLimits {
@@ -192,7 +236,7 @@ fn mail_is_counted_as_it_was() {
         end_of_data: EndOfData::Strict,
         certificate: None,
     };
-    let mut server = Server::start(config, clock, tap).unwrap();
+    let mut server = MailServer::start(config, clock, tap).unwrap();
     let message = "Subject: One\r\n\r\n..dot\r\n.\r\n";
     let too_long = format!("{}\r\n.\r\n", "x".repeat(2_000));
     let begin = "MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n";
@@ -240,15 +284,17 @@ fn mail_is_counted_as_it_was() {
     }
     server.stop(SECOND);
     let live = server.report();
-    let mut replayer = replay(&file);
+    let mut replayer = replay(clock, &file);
     let report = replayer.counters(ALL).mail.unwrap();
     assert_eq!((live.counts.messages, live.counts.refused), (2, 3));
     assert_eq!(report.counts, live.counts);
     assert_eq!(report.held, live.held);
-    let page = replayer.mail.list("");
+    let search = String::new();
+    let Some(Msg::Mailbox(page)) = replayer.perform(Effect::ReadMailbox { search }) else {
+        panic!("it answers at once");
+    };
     assert_eq!(page.listed[1].subject, "One");
-    let stored = replayer.mail.read(page.listed[1].id).unwrap();
-    assert_eq!(&*stored, b"Subject: One\r\n\r\n.dot\r\n");
-    let stored = replayer.mail.read(page.listed[0].id).unwrap();
-    assert_eq!(&*stored, b"abcd\r\n");
+    let first = stored(&mut replayer, page.listed[1].id);
+    assert_eq!(first, b"Subject: One\r\n\r\n.dot\r\n");
+    assert_eq!(stored(&mut replayer, page.listed[0].id), b"abcd\r\n");
 }
