@@ -64,6 +64,7 @@ fn app(wire: WireSetup) -> App {
     let listening = Event::Echo(EchoEvent::Listening {
         address: server,
         seed: 1,
+        link: Box::default(),
     });
     let started = Event::Ping {
         target: 0,

@@ -143,6 +143,7 @@ impl Bench {
         self.take(Event::Echo(EchoEvent::Listening {
             address: address(ECHO),
             seed: 42,
+            link: Box::default(),
         }));
         let started = PingerEvent::Started {
             local: address(PINGER),
