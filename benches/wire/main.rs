@@ -22,7 +22,10 @@ use std::process::ExitCode;
 
 use support::report::{Outcome, Report, complain};
 
-const SECTIONS: [(&str, fn(&mut Report) -> Outcome<()>); 3] = [
+/// A part of the bench, by the name by which it is asked for.
+type Section = (&'static str, fn(&mut Report) -> Outcome<()>);
+
+const SECTIONS: [Section; 3] = [
     ("hour", hour::measure),
     ("recording", recording::measure),
     ("capture", capture::measure),
