@@ -31,12 +31,18 @@ fn wait_for_row(terminal: &mut Terminal, texts: &[&str]) {
     });
 }
 
-/// The last row of the list, which is framed with heavy lines while it has the focus.
+/// The last row in the list, which is framed with heavy lines while it has the focus.
 fn newest(screen: &Screen) -> Option<String> {
     let rows: Vec<String> = rows(screen).collect();
     let end = rows.iter().position(|row| row.starts_with('┗'))?;
-    let row = rows.get(end.checked_sub(1)?)?;
-    Some(row.split('┃').nth(1)?.to_owned())
+    let inside = rows[..end].iter().rev().map(|row| row.split('┃').nth(1));
+    let mut filled = inside.flatten().filter(|row| !row.trim().is_empty());
+    filled.next().map(str::to_owned)
+}
+
+/// Takes away what stands in a prompt.
+fn clear() -> String {
+    keys::BACKSPACE.repeat(100)
 }
 
 /// The port of the web server as the status line says it.
@@ -49,7 +55,7 @@ fn web_port(screen: &Screen) -> Option<u16> {
 /// Shows only what a filter lets through.
 fn filter(terminal: &mut Terminal, text: &str) {
     terminal.keys_then("/", " show only: ");
-    terminal.keys(&format!("{}{}{text}", keys::CTRL_A, keys::DELETE));
+    terminal.keys(&format!("{}{text}", clear()));
     terminal.wait_for_text(&[&format!(" show only: {text}")]);
     terminal.keys_then_not(keys::ENTER, " show only: ");
     terminal.wait_for_text(&[&format!("/{text}")]);
@@ -103,12 +109,7 @@ fn what_all_labs_do_arrives_and_is_filtered() {
     assert!(!terminal.text().contains("datagram"), "{}", terminal.text());
     // A wrong one is explained, and the list stays as it is.
     terminal.keys("/");
-    terminal.keys(&format!(
-        "{}{}verdict:gone{}",
-        keys::CTRL_A,
-        keys::DELETE,
-        keys::ENTER
-    ));
+    terminal.keys(&format!("{}verdict:gone{}", clear(), keys::ENTER));
     terminal.wait_for_text(&["lost, late, dup, reordered, damaged, refused", "QUIT"]);
     terminal.keys_then_not(keys::ESC, "verdict:gone");
     terminal.keys_then_not(keys::ESC, "lab:mail is:message");
@@ -172,8 +173,8 @@ fn enter_leads_to_the_lab_and_back() {
 fn name_capture(terminal: &mut Terminal, path: &Path) {
     terminal.keys_then("w", ".pcapng");
     let path = path.to_str().expect("UTF-8");
-    terminal.keys(&format!("{}{}{path}", keys::CTRL_A, keys::DELETE));
-    terminal.wait_for_text(&[path]);
+    terminal.keys(&format!("{}{path}", clear()));
+    terminal.wait_for_text(&[&format!(": {path}")]);
     terminal.keys(keys::ENTER);
 }
 
@@ -184,11 +185,11 @@ fn captured(screen: &Screen) -> Option<u64> {
     after.split_whitespace().next()?.parse().ok()
 }
 
-/// The types of the blocks of a capture, which is whole: each block's length stands at both of its ends, and the last one ends the file.
+/// The types of the blocks of a capture, in network byte order, which is whole: each block's length stands at both of its ends, and the last one ends the file.
 fn blocks(capture: &[u8]) -> Vec<u32> {
     let number = |at: usize| {
         let bytes = capture.get(at..at + 4).expect("it is whole");
-        u32::from_le_bytes(bytes.try_into().expect("four bytes"))
+        u32::from_be_bytes(bytes.try_into().expect("four bytes"))
     };
     let (mut types, mut at) = (Vec::new(), 0);
     while at < capture.len() {
@@ -265,15 +266,12 @@ fn a_capture_that_cannot_be_written_stops_nothing() {
     terminal.wait_for("more pings", |screen| figure(screen, "replied") > replied);
 }
 
-/// A file to which nothing can be written, as on a full disk.
+/// A device on which there is no room, as on a full disk. It is not asked about: nothing of it can be overwritten.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_stops_the_capture_and_nothing_else() {
     let mut terminal = on_the_wire();
     name_capture(&mut terminal, Path::new("/dev/full"));
-    // It is there already, as any file may be.
-    terminal.wait_for_text(&["exists already; Enter overwrites it"]);
-    terminal.keys(keys::ENTER);
     terminal.wait_for_text(&["capture failed: ", "(/dev/full)"]);
     terminal.keys_then("1", "RTT  last ");
     terminal.wait_for("no capture", |screen| captured(screen).is_none());
