@@ -257,7 +257,7 @@ fn called(call: &SocketEvent, scene: &Scene) -> Line<'static> {
         End::Client => ("wire.end.client", theme.accent),
         End::Server => ("wire.end.server", theme.text),
     };
-    let mut line = Line::styled(format!("{} ", look.words.t(end)), style);
+    let mut line = Line::from(Span::styled(format!("{} ", look.words.t(end)), style));
     if let Some(error) = &call.error {
         let text = format!("{} {}", look.signs.warning(), escape_hostile(&**error));
         line.push_span(Span::styled(text, theme.bad));
