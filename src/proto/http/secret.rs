@@ -14,7 +14,7 @@
 //!
 //! A body with a content coding is not looked into.
 //!
-//! Most messages hold no secret, and a [`Glance`] tells so for much less than the readers cost.
+//! Most messages hold no secret, and a `Glance` tells so for much less than the readers cost.
 
 mod framing;
 mod glance;
