@@ -198,6 +198,14 @@ struct Client {
     last_seen: Duration,
 }
 
+/// A reply on its way to the delay line.
+struct Delayed {
+    at: Instant,
+    to: SocketAddr,
+    bytes: Vec<u8>,
+    held: bool,
+}
+
 /// Everything the server's thread owns.
 struct Worker {
     socket: Arc<UdpSocket>,
@@ -217,6 +225,8 @@ struct Worker {
     clients_seen: u64,
     counts: EchoCounts,
     delay_line: Option<DelayLine>,
+    /// Replies of one batch for the line, which gets them once the calls before theirs have been told.
+    delayed: Vec<Delayed>,
     /// Of the line that has ended.
     delay_failures: Failures,
     reports: Vec<Event>,
@@ -254,6 +264,7 @@ impl Worker {
             clients_seen: 0,
             counts: EchoCounts::default(),
             delay_line: None,
+            delayed: Vec::new(),
             delay_failures: Failures::default(),
             reports: Vec::with_capacity(BATCH),
             kernel_drops_read: now,
@@ -321,6 +332,7 @@ impl Worker {
                 self.log.tell(self.calls.drain(..));
             }
         }
+        self.hand_over_delayed();
         if let Some(delay_line) = self.delay_line.as_ref().filter(|line| line.holds_any()) {
             for slot in (0..received).filter(|&slot| batch.is_answered(slot)) {
                 delay_line.release(batch.from(slot));
@@ -479,18 +491,33 @@ impl Worker {
     }
 
     fn delay(&mut self, request: &[u8], to: SocketAddr, deliveries: &[Delivery], at: Duration) {
+        for delivery in deliveries {
+            let mut bytes = request.to_vec();
+            answer(&mut bytes, delivery);
+            self.delayed.push(Delayed {
+                at: self.clock.instant(at + delivery.delay),
+                to,
+                bytes,
+                held: delivery.held,
+            });
+        }
+    }
+
+    fn hand_over_delayed(&mut self) {
+        if self.delayed.is_empty() {
+            return;
+        }
         let delay_line = self
             .delay_line
             .get_or_insert_with(|| DelayLine::start(self.socket.clone(), self.log.clone()));
-        for delivery in deliveries {
-            let mut reply = request.to_vec();
-            answer(&mut reply, delivery);
-            delay_line.push(
-                self.clock.instant(at + delivery.delay),
-                to,
-                reply,
-                delivery.held,
-            );
+        for Delayed {
+            at,
+            to,
+            bytes,
+            held,
+        } in self.delayed.drain(..)
+        {
+            delay_line.push(at, to, bytes, held);
         }
     }
 
