@@ -12,6 +12,8 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Widget};
 
 use crate::dashboard::app::Look;
+use crate::dashboard::keys::Action;
+use crate::dashboard::widgets::list::Move;
 use crate::dashboard::widgets::text::{self, Align};
 use crate::trace::clock::Clock;
 
@@ -249,6 +251,19 @@ pub fn list_title<'a>(
         title = title.say(words.t("list.held").into_owned(), scene.look.theme.dim);
     }
     title
+}
+
+/// The step in a list that an action means.
+pub fn list_move(action: Action) -> Option<Move> {
+    Some(match action {
+        Action::Up => Move::Up,
+        Action::Down => Move::Down,
+        Action::PageUp => Move::PageUp,
+        Action::PageDown => Move::PageDown,
+        Action::First => Move::Top,
+        Action::Last => Move::Bottom,
+        _ => return None,
+    })
 }
 
 /// The entry so many steps further on, round and round.

@@ -131,7 +131,8 @@ impl ListState {
 
     /// Selects a row and holds the view where it is seen, whatever comes.
     pub fn hold(&mut self, id: u64, rows: Rows) {
-        let window = self.window(rows, self.page);
+        // What is on screen is held before the selection is scrolled to.
+        let window = self.window(rows, self.page.max(1));
         self.select(id);
         if let Some(top) = rows.at(window.start) {
             self.view = View::Row(top);
@@ -167,15 +168,11 @@ impl ListState {
             (Move::PageDown, Some(now)) => (now + page).min(last),
         };
         let to_newest = target == newest && matches!(step, Move::Top | Move::Bottom);
-        // What is on screen is held before the selection is scrolled to.
-        let window = self.window(rows, page);
         if let Some(id) = rows.at(target) {
-            self.select(id);
+            self.hold(id, rows);
         }
         if to_newest {
             self.follow();
-        } else if let Some(top) = rows.at(window.start) {
-            self.view = View::Row(top);
         }
     }
 

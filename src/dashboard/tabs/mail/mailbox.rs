@@ -16,7 +16,9 @@ use super::model::{MailModel, ServerState};
 use super::{Acted, Question};
 use crate::dashboard::app::Effect;
 use crate::dashboard::keys::{Action, Context};
-use crate::dashboard::tabs::panel::{Scene, Title, frame, list_title, say_in_the_middle};
+use crate::dashboard::tabs::panel::{
+    Scene, Title, frame, list_move, list_title, say_in_the_middle,
+};
 use crate::dashboard::widgets::list::{Column, ListState, Move, Order, Rows, Table, Width};
 use crate::dashboard::widgets::popup::Popup;
 use crate::dashboard::widgets::text::Align;
@@ -166,28 +168,19 @@ impl MailboxPanel {
     }
 
     fn act_in_list(&mut self, action: Action) -> Acted {
-        let step = match action {
-            Action::Up => Move::Up,
-            Action::Down => Move::Down,
-            Action::PageUp => Move::PageUp,
-            Action::PageDown => Move::PageDown,
-            Action::First => Move::Top,
-            Action::Last => Move::Bottom,
-            Action::Follow => {
-                self.list.follow();
-                return (Vec::new(), None);
-            }
+        match action {
+            Action::Follow => self.list.follow(),
             Action::Filter => return (Vec::new(), Some((Question::Search, self.search.clone()))),
             Action::Open => return (self.open(self.in_front()), None),
-            Action::RemoveTarget => {
-                self.deleting = self.in_front();
-                return (Vec::new(), None);
+            Action::RemoveTarget => self.deleting = self.in_front(),
+            _ => {
+                if let Some(step) = list_move(action) {
+                    let listed = &self.page.listed;
+                    self.list
+                        .step(step, rows(&|number| id_of(listed, number), listed));
+                }
             }
-            _ => return (Vec::new(), None),
-        };
-        let listed = &self.page.listed;
-        self.list
-            .step(step, rows(&|number| id_of(listed, number), listed));
+        }
         (Vec::new(), None)
     }
 

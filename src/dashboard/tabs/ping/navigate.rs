@@ -6,7 +6,7 @@ use super::knobs::{self, Knob, Turn};
 use super::{LowerView, Panel, PingTab, Scale, charts, leg_of};
 use crate::dashboard::app::{Effect, Purpose};
 use crate::dashboard::keys::Action;
-use crate::dashboard::tabs::panel::steps_on;
+use crate::dashboard::tabs::panel::{list_move, steps_on};
 use crate::dashboard::widgets::list::{ListState, Move, Rows};
 use crate::proto::ping::sequence_of;
 use crate::trace::wire::Subject;
@@ -109,12 +109,7 @@ impl PingTab {
 
     pub(super) fn jump(&mut self, action: Action) -> Vec<Effect> {
         if self.panel == Panel::Lower {
-            return self.step_list(match action {
-                Action::PageUp => Move::PageUp,
-                Action::PageDown => Move::PageDown,
-                Action::First => Move::Top,
-                _ => Move::Bottom,
-            });
+            return list_move(action).map_or_else(Vec::new, |step| self.step_list(step));
         }
         let half = self.viewport.span() / 2;
         let now = self.view_time();

@@ -10,7 +10,7 @@ use super::model::WebModel;
 use super::{Panel, Popup, RowKey, Under, WebTab, urls, view};
 use crate::dashboard::app::{Effect, Purpose};
 use crate::dashboard::keys::Action;
-use crate::dashboard::tabs::panel::steps_on;
+use crate::dashboard::tabs::panel::{list_move, steps_on};
 use crate::dashboard::tabs::turn::Turn;
 use crate::dashboard::tabs::web::knobs::Knob;
 use crate::dashboard::widgets::list::{Move, Rows};
@@ -144,10 +144,10 @@ impl WebTab {
     }
 
     pub(super) fn step(&mut self, action: Action) -> Vec<Effect> {
-        match self.panel {
-            Panel::Log => self.step_log(list_move(action)),
-            Panel::Lanes => self.step_lanes(list_move(action)),
-            Panel::Server => {
+        match (self.panel, list_move(action)) {
+            (Panel::Log, Some(step)) => self.step_log(step),
+            (Panel::Lanes, Some(step)) => self.step_lanes(step),
+            (Panel::Server, _) => {
                 let steps = match action {
                     Action::Up => Knob::ALL.len() - 1,
                     Action::Down => 1,
@@ -155,7 +155,7 @@ impl WebTab {
                 };
                 self.knob = steps_on(&Knob::ALL, self.knob, steps);
             }
-            Panel::Counters => {}
+            (Panel::Log | Panel::Lanes | Panel::Counters, _) => {}
         }
         Vec::new()
     }
@@ -508,15 +508,4 @@ impl WebTab {
 /// The live rows of the log at one moment; behind them stands what is done.
 pub struct LogRows {
     live: Vec<ConnectionId>,
-}
-
-fn list_move(action: Action) -> Move {
-    match action {
-        Action::Up => Move::Up,
-        Action::Down => Move::Down,
-        Action::PageUp => Move::PageUp,
-        Action::PageDown => Move::PageDown,
-        Action::First => Move::Top,
-        _ => Move::Bottom,
-    }
 }

@@ -10,7 +10,7 @@ use super::log::{Entry, Key};
 use super::row::{Flow, Row, RowId};
 use super::{Panel, WireTab, view};
 use crate::dashboard::keys::Action;
-use crate::dashboard::tabs::panel::Scene;
+use crate::dashboard::tabs::panel::{Scene, list_move};
 use crate::dashboard::widgets::list::{Move, Rows};
 use crate::trace::wire::{Lab, Subject};
 
@@ -265,16 +265,4 @@ impl WireTab {
         rows.find(|row| row.flow != Flow::default())
             .unwrap_or(front)
     }
-}
-
-fn list_move(action: Action) -> Option<Move> {
-    Some(match action {
-        Action::Up => Move::Up,
-        Action::Down => Move::Down,
-        Action::PageUp => Move::PageUp,
-        Action::PageDown => Move::PageDown,
-        Action::First => Move::Top,
-        Action::Last => Move::Bottom,
-        _ => return None,
-    })
 }
