@@ -28,6 +28,21 @@ pub struct Outline {
     pub attachments: Vec<PathBuf>,
 }
 
+impl Outline {
+    /// A message without subject, text and files.
+    pub fn new(from: Mailbox, to: Vec<Mailbox>) -> Self {
+        Self {
+            from,
+            to,
+            cc: Vec::new(),
+            bcc: Vec::new(),
+            subject: String::new(),
+            body: String::new(),
+            attachments: Vec::new(),
+        }
+    }
+}
+
 /// An address with the name that goes before it (RFC 5322 §3.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mailbox {

@@ -191,7 +191,8 @@ pub enum SendingEvent {
 }
 
 impl SendingEvent {
-    pub(super) fn at(&self) -> Duration {
+    /// When it happened.
+    pub fn at(&self) -> Duration {
         match self {
             SendingEvent::Connecting { at, .. }
             | SendingEvent::Connected { at, .. }

@@ -18,7 +18,7 @@ use sockscope::net::tls::Certificate;
 use sockscope::proto::message::{Mailbox, Outline};
 use sockscope::proto::smtp::address::Address;
 use sockscope::proto::smtp::fault::Fault;
-use sockscope::proto::smtp::plan::{Order, Pace, Plan, Retry, Security, Trust};
+use sockscope::proto::smtp::plan::{Order, Plan};
 use sockscope::proto::smtp::server::{Accounts, EndOfData, Limits, Service};
 use sockscope::trace::clock::Clock;
 use sockscope::trace::event::Event;
@@ -559,29 +559,15 @@ pub fn mailbox(address: &str) -> Mailbox {
 
 /// A message from one to two, in clear text and without a login, to a server at this address.
 pub fn plan(server: SocketAddr) -> Plan {
+    let to = vec![mailbox("one@d.example"), mailbox("two@d.example")];
+    let message = Outline {
+        subject: "hello".to_owned(),
+        body: "One.\n.two\n".to_owned(),
+        ..Outline::new(mailbox("a@b.example"), to)
+    };
     Plan {
-        host: server.ip().to_string(),
-        port: server.port(),
-        security: Security::None,
-        login: None,
         helo: Some("client.example".to_owned()),
-        message: Outline {
-            from: mailbox("a@b.example"),
-            to: vec![mailbox("one@d.example"), mailbox("two@d.example")],
-            cc: Vec::new(),
-            bcc: Vec::new(),
-            subject: "hello".to_owned(),
-            body: "One.\n.two\n".to_owned(),
-            attachments: Vec::new(),
-        },
-        count: 1,
-        pipelining: false,
-        chunking: false,
-        quit_after: None,
-        time_scale: 1.0,
-        trust: Trust::default(),
-        retry: Retry::Never,
-        pace: Pace::Run,
+        ..Plan::plain(server.ip().to_string(), server.port(), message)
     }
 }
 

@@ -36,6 +36,28 @@ pub struct Plan {
     pub pace: Pace,
 }
 
+impl Plan {
+    /// The plainest sending: once, in clear text, without a login, a line at a time.
+    pub fn plain(host: String, port: u16, message: Outline) -> Self {
+        Self {
+            host,
+            port,
+            security: Security::None,
+            login: None,
+            helo: None,
+            message,
+            count: 1,
+            pipelining: false,
+            chunking: false,
+            quit_after: None,
+            time_scale: 1.0,
+            trust: Trust::default(),
+            retry: Retry::Never,
+            pace: Pace::Run,
+        }
+    }
+}
+
 /// Whether and how a session is encrypted. Never a silent fall-back: what is asked for happens, or nothing is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Security {

@@ -17,7 +17,7 @@ use crate::proto::message::{Mailbox, Outline};
 use crate::proto::secret::Line;
 use crate::proto::smtp::address::Address;
 use crate::proto::smtp::code::Code;
-use crate::proto::smtp::plan::{Pace, Plan, Retry, Security, Trust};
+use crate::proto::smtp::plan::Plan;
 use crate::proto::smtp::reply::Reply;
 use crate::proto::smtp::server::EndOfData;
 use crate::proto::smtp::stage::Stage;
@@ -102,30 +102,9 @@ pub fn plan() -> Plan {
         name: None,
         address: address(text),
     };
-    Plan {
-        host: "localhost".to_owned(),
-        port: 2525,
-        security: Security::None,
-        login: None,
-        helo: None,
-        message: Outline {
-            from: mailbox("student@example.com"),
-            to: vec![mailbox("teacher@example.com")],
-            cc: Vec::new(),
-            bcc: Vec::new(),
-            subject: String::new(),
-            body: String::new(),
-            attachments: Vec::new(),
-        },
-        count: 1,
-        pipelining: false,
-        chunking: false,
-        quit_after: None,
-        time_scale: 1.0,
-        trust: Trust::default(),
-        retry: Retry::Never,
-        pace: Pace::Run,
-    }
+    let to = vec![mailbox("teacher@example.com")];
+    let message = Outline::new(mailbox("student@example.com"), to);
+    Plan::plain("localhost".to_owned(), 2525, message)
 }
 
 pub fn command(at: Duration, stage: Stage, text: &str) -> Spoken {

@@ -93,7 +93,7 @@ impl Detail {
         scene: &Scene,
     ) -> Vec<Line<'static>> {
         let words = scene.look.words;
-        let time = scene.clock.time_of_day(lines::at(event));
+        let time = scene.clock.time_of_day(event.at());
         let mut text = vec![pair_line(&words.t("mail.detail.time"), time, scene)];
         match event {
             SendingEvent::Spoken(spoken) => {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::dashboard::tabs::panel::push_bounded;
 use crate::proto::message::{Mailbox, Outline};
 use crate::proto::smtp::address::Address;
-use crate::proto::smtp::plan::{Pace, Plan, Retry, Security, Trust};
+use crate::proto::smtp::plan::Plan;
 use crate::proto::smtp::stage::Stage;
 use crate::trace::mail::{Cipher, Line, SendingEvent, SendingId, Speech, Spoken, Summary, TlsCard};
 
@@ -152,33 +152,11 @@ impl Dialogue {
     /// The dialogue of a sending of which only that is known: what it was asked to do is in no record.
     pub fn of_record(id: SendingId, host: String, port: u16) -> Option<Self> {
         let nobody = Address::parse("nobody@example.invalid").ok()?;
-        let plan = Plan {
-            host,
-            port,
-            security: Security::None,
-            login: None,
-            helo: None,
-            message: Outline {
-                from: Mailbox {
-                    name: None,
-                    address: nobody,
-                },
-                to: Vec::new(),
-                cc: Vec::new(),
-                bcc: Vec::new(),
-                subject: String::new(),
-                body: String::new(),
-                attachments: Vec::new(),
-            },
-            count: 1,
-            pipelining: false,
-            chunking: false,
-            quit_after: None,
-            time_scale: 1.0,
-            trust: Trust::default(),
-            retry: Retry::Never,
-            pace: Pace::Run,
+        let from = Mailbox {
+            name: None,
+            address: nobody,
         };
+        let plan = Plan::plain(host, port, Outline::new(from, Vec::new()));
         Some(Self::new(id, &plan))
     }
 

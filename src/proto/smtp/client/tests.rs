@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::proto::message::{Mailbox, Outline};
 use crate::proto::secret::{MASK, Secret};
-use crate::proto::smtp::plan::{Login as Credentials, Pace, Password, Plan, Trust};
+use crate::proto::smtp::plan::{Login as Credentials, Password, Plan};
 use crate::proto::smtp::reply::{Limits, ReplyParser};
 use crate::proto::smtp::sasl::Mechanism;
 
@@ -23,29 +23,11 @@ fn mailbox(text: &str) -> Mailbox {
 }
 
 fn plan(to: &[&str]) -> Plan {
+    let to = to.iter().map(|to| mailbox(to)).collect();
+    let message = Outline::new(mailbox("a@lab"), to);
     Plan {
-        host: "lab".to_owned(),
-        port: 25,
-        security: Security::None,
-        login: None,
         helo: Some("me".to_owned()),
-        message: Outline {
-            from: mailbox("a@lab"),
-            to: to.iter().map(|to| mailbox(to)).collect(),
-            cc: Vec::new(),
-            bcc: Vec::new(),
-            subject: String::new(),
-            body: String::new(),
-            attachments: Vec::new(),
-        },
-        count: 1,
-        pipelining: false,
-        chunking: false,
-        quit_after: None,
-        time_scale: 1.0,
-        trust: Trust::default(),
-        retry: Retry::Never,
-        pace: Pace::Run,
+        ..Plan::plain("lab".to_owned(), 25, message)
     }
 }
 

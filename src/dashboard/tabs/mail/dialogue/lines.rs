@@ -51,23 +51,6 @@ pub fn parts(event: &SendingEvent) -> usize {
     }
 }
 
-/// When an event happened.
-pub fn at(event: &SendingEvent) -> Duration {
-    match event {
-        SendingEvent::Spoken(spoken) => spoken.at,
-        SendingEvent::Cipher(cipher) => cipher.at,
-        SendingEvent::Decided(decided) => decided.at,
-        SendingEvent::Connecting { at, .. }
-        | SendingEvent::Connected { at, .. }
-        | SendingEvent::Tls { at, .. }
-        | SendingEvent::Awaiting { at, .. }
-        | SendingEvent::Held { at, .. }
-        | SendingEvent::Progress { at, .. }
-        | SendingEvent::Retrying { at, .. }
-        | SendingEvent::Ended { at, .. } => *at,
-    }
-}
-
 /// One part of an entry.
 pub fn lines(entry: &Entry, part: usize, telling: &Telling) -> Vec<Line<'static>> {
     let mut page = Page {
