@@ -7,20 +7,15 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 use sockscope::dashboard::app::{App, Counters, Msg, Setup};
-use sockscope::dashboard::tabs::mail::MailSetup;
 use sockscope::dashboard::tabs::ping::knobs::{Pace, PaceKind};
 use sockscope::dashboard::tabs::ping::{Figures, PingSetup};
-use sockscope::dashboard::tabs::web::WebSetup;
-use sockscope::dashboard::tabs::wire::WireSetup;
-use sockscope::proto::link::{Leg, LinkSettings, Why};
+use sockscope::proto::link::{Leg, Why};
 use sockscope::proto::ping::{Outcome, PingEvent, PingRecord};
 use sockscope::proto::stats::PingStats;
-use sockscope::settings::ThemeName;
 use sockscope::trace::clock::Clock;
 use sockscope::trace::event::{
     ClientCounts, EchoCounts, EchoDatagram, EchoEvent, Event, Excerpt, PingerEvent, Ruling,
 };
-use sockscope::words::Lang;
 
 /// As many pings as a frame has to bear.
 pub const MANY: u64 = 1_000_000;
@@ -44,26 +39,15 @@ impl Scene {
     /// The scene after so many pings.
     pub fn new(pings: u64) -> Self {
         let setup = Setup {
-            lang: Lang::En,
-            theme: ThemeName::Dark,
-            colour: true,
-            ascii: false,
-            mouse: false,
             ping: PingSetup {
-                link: LinkSettings::default(),
-                targets: Vec::new(),
                 pace: Pace {
                     kind: PaceKind::Steady,
                     interval: INTERVAL,
                     timeout: Duration::from_secs(1),
                 },
-                count: None,
-                size: 0,
-                clock_step: Duration::from_nanos(1),
+                ..PingSetup::default()
             },
-            web: WebSetup::default(),
-            mail: MailSetup::default(),
-            wire: WireSetup::default(),
+            ..Setup::default()
         };
         let mut app = App::new(setup, Clock::new(Instant::now(), SystemTime::now()));
         app.area = SIZE;

@@ -8,16 +8,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 use sockscope::dashboard::app::{App, Msg, Setup};
-use sockscope::dashboard::tabs::mail::MailSetup;
-use sockscope::dashboard::tabs::ping::PingSetup;
-use sockscope::dashboard::tabs::ping::knobs::{Pace, PaceKind};
-use sockscope::dashboard::tabs::web::WebSetup;
 use sockscope::dashboard::tabs::wire::WireSetup;
-use sockscope::proto::link::LinkSettings;
-use sockscope::settings::ThemeName;
 use sockscope::trace::clock::Clock;
 use sockscope::trace::event::{EchoEvent, Event, PingerEvent};
-use sockscope::words::Lang;
 
 use super::support::process::resident_mib;
 use super::support::report::{Outcome, Report, quantile};
@@ -37,26 +30,8 @@ const FRAMES: u64 = 600;
 
 fn app(wire: WireSetup) -> App {
     let setup = Setup {
-        lang: Lang::En,
-        theme: ThemeName::Dark,
-        colour: true,
-        ascii: false,
-        mouse: false,
-        ping: PingSetup {
-            link: LinkSettings::default(),
-            targets: Vec::new(),
-            pace: Pace {
-                kind: PaceKind::Steady,
-                interval: Duration::from_millis(100),
-                timeout: Duration::from_secs(1),
-            },
-            count: None,
-            size: 0,
-            clock_step: Duration::from_nanos(1),
-        },
-        web: WebSetup::default(),
-        mail: MailSetup::default(),
         wire,
+        ..Setup::default()
     };
     let mut app = App::new(setup, Clock::new(Instant::now(), SystemTime::now()));
     app.start();

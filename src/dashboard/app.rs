@@ -86,6 +86,23 @@ pub struct Setup {
     pub wire: WireSetup,
 }
 
+impl Default for Setup {
+    /// As without any settings.
+    fn default() -> Self {
+        Self {
+            lang: Lang::En,
+            theme: ThemeName::Dark,
+            colour: true,
+            ascii: false,
+            mouse: false,
+            ping: PingSetup::default(),
+            web: WebSetup::default(),
+            mail: MailSetup::default(),
+            wire: WireSetup::default(),
+        }
+    }
+}
+
 /// The whole dashboard.
 pub struct App {
     pub clock: Clock,

@@ -275,6 +275,31 @@ pub struct ConnectionState {
     pub to_send: u64,
 }
 
+impl ConnectionState {
+    /// A connection on which no request is under way.
+    pub fn new(
+        connection: ConnectionId,
+        client: SocketAddr,
+        opened: Duration,
+        phase: Phase,
+    ) -> Self {
+        Self {
+            connection,
+            client,
+            opened,
+            phase,
+            since: opened,
+            requests: 0,
+            request: Message::default(),
+            parts: Parts::default(),
+            first_byte: None,
+            status: None,
+            sent: 0,
+            to_send: 0,
+        }
+    }
+}
+
 /// What the server counted, exact whatever a screen or printer left out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct WebCounts {

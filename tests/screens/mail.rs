@@ -13,18 +13,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 use sockscope::dashboard::app::{App, Counters, Effect, Msg, Setup};
-use sockscope::dashboard::tabs::mail::MailSetup;
-use sockscope::dashboard::tabs::ping::PingSetup;
-use sockscope::dashboard::tabs::ping::knobs::{Pace as PingPace, PaceKind};
-use sockscope::dashboard::tabs::web::WebSetup;
-use sockscope::dashboard::tabs::wire::WireSetup;
-use sockscope::proto::link::LinkSettings;
 use sockscope::proto::smtp::address::Address;
 use sockscope::proto::smtp::code::Code;
 use sockscope::proto::smtp::plan::Plan;
 use sockscope::proto::smtp::reply::{Limits, ReplyParser};
 use sockscope::proto::smtp::stage::Stage;
-use sockscope::settings::ThemeName;
 use sockscope::trace::clock::Clock;
 use sockscope::trace::event::Event;
 use sockscope::trace::mail::{
@@ -86,25 +79,7 @@ impl Bench {
         let origin = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         let mut setup = Setup {
             lang,
-            theme: ThemeName::Dark,
-            colour: true,
-            ascii: false,
-            mouse: false,
-            ping: PingSetup {
-                link: LinkSettings::default(),
-                targets: Vec::new(),
-                pace: PingPace {
-                    kind: PaceKind::Steady,
-                    interval: ms(200),
-                    timeout: ms(1_000),
-                },
-                count: None,
-                size: 0,
-                clock_step: Duration::from_nanos(40),
-            },
-            web: WebSetup::default(),
-            mail: MailSetup::default(),
-            wire: WireSetup::default(),
+            ..Setup::default()
         };
         change(&mut setup);
         let mut app = App::new(setup, Clock::new(Instant::now(), origin));

@@ -7,15 +7,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 use sockscope::dashboard::app::{App, Counters, Effect, Msg, Setup};
-use sockscope::dashboard::tabs::mail::MailSetup;
 use sockscope::dashboard::tabs::ping::knobs::{Pace, PaceKind};
 use sockscope::dashboard::tabs::ping::{Figures, PingSetup};
-use sockscope::dashboard::tabs::web::WebSetup;
-use sockscope::dashboard::tabs::wire::WireSetup;
 use sockscope::proto::link::{Link, LinkSettings};
 use sockscope::proto::ping::{Mode, PingEvent, Plan, Session, Text};
 use sockscope::proto::stats::PingStats;
-use sockscope::settings::{self, ThemeName};
+use sockscope::settings;
 use sockscope::trace::clock::Clock;
 use sockscope::trace::event::{EchoDatagram, EchoEvent, Event, Excerpt, PingerEvent, Ruling};
 use sockscope::trace::start_error::{Holder, Reason, StartError, Transport};
@@ -74,21 +71,13 @@ impl Bench {
         };
         let mut setup = Setup {
             lang,
-            theme: ThemeName::Dark,
-            colour: true,
-            ascii: false,
-            mouse: false,
             ping: PingSetup {
                 link: settings.clone(),
-                targets: Vec::new(),
                 pace,
-                count: None,
-                size: 0,
                 clock_step: STEP,
+                ..PingSetup::default()
             },
-            web: WebSetup::default(),
-            mail: MailSetup::default(),
-            wire: WireSetup::default(),
+            ..Setup::default()
         };
         change(&mut setup);
         let plan = Plan {

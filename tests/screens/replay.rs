@@ -8,13 +8,8 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 use sockscope::dashboard::app::{App, Effect, Msg, Now, Setup};
 use sockscope::dashboard::playback::{Control, Motion, Playback};
-use sockscope::dashboard::tabs::mail::MailSetup;
 use sockscope::dashboard::tabs::ping::PingSetup;
-use sockscope::dashboard::tabs::ping::knobs::{Pace, PaceKind};
-use sockscope::dashboard::tabs::web::WebSetup;
-use sockscope::dashboard::tabs::wire::WireSetup;
 use sockscope::proto::link::LinkSettings;
-use sockscope::settings::ThemeName;
 use sockscope::settings::replay::Speed;
 use sockscope::trace::clock::Clock;
 use sockscope::trace::event::{EchoEvent, Event, PingerEvent};
@@ -39,24 +34,11 @@ fn app(lang: Lang, ascii: bool) -> App {
     let setup = Setup {
         lang,
         ascii,
-        theme: ThemeName::Dark,
-        colour: true,
-        mouse: false,
         ping: PingSetup {
             link: LinkSettings::transparent(),
-            targets: Vec::new(),
-            pace: Pace {
-                kind: PaceKind::Steady,
-                interval: Duration::from_millis(200),
-                timeout: Duration::from_secs(1),
-            },
-            count: None,
-            size: 0,
-            clock_step: Duration::from_nanos(1),
+            ..PingSetup::default()
         },
-        web: WebSetup::default(),
-        mail: MailSetup::default(),
-        wire: WireSetup::default(),
+        ..Setup::default()
     };
     let mut app = App::new(setup, clock);
     app.update(Msg::Playback(playback()), Duration::from_secs(83));

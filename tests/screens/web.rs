@@ -14,16 +14,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 use sockscope::dashboard::app::{App, Counters, Effect, Msg, Setup};
-use sockscope::dashboard::tabs::mail::MailSetup;
-use sockscope::dashboard::tabs::ping::PingSetup;
-use sockscope::dashboard::tabs::ping::knobs::{Pace, PaceKind};
-use sockscope::dashboard::tabs::web::{WebReport, WebSetup};
-use sockscope::dashboard::tabs::wire::WireSetup;
+use sockscope::dashboard::tabs::web::WebReport;
 use sockscope::proto::http::request::{self, Limits, Parser};
 use sockscope::proto::http::rule::Rule;
 use sockscope::proto::http::service::{Mode, Service};
-use sockscope::proto::link::LinkSettings;
-use sockscope::settings::ThemeName;
 use sockscope::trace::clock::Clock;
 use sockscope::trace::event::Event;
 use sockscope::trace::web::{
@@ -189,18 +183,8 @@ impl Asked {
 /// A connection that is open.
 fn open(connection: ConnectionId, phase: Phase, opened: Duration) -> ConnectionState {
     ConnectionState {
-        connection,
-        client: client(connection),
-        opened,
-        phase,
-        since: opened,
         requests: u32::from(!matches!(phase, Phase::Silent | Phase::InLine)),
-        request: Message::default(),
-        parts: Parts::default(),
-        first_byte: None,
-        status: None,
-        sent: 0,
-        to_send: 0,
+        ..ConnectionState::new(connection, client(connection), opened, phase)
     }
 }
 
@@ -227,28 +211,7 @@ impl Bench {
     fn set_up(change: impl FnOnce(&mut Setup)) -> Self {
         let origin = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         let clock = Clock::new(Instant::now(), origin);
-        let mut setup = Setup {
-            lang: Lang::En,
-            theme: ThemeName::Dark,
-            colour: true,
-            ascii: false,
-            mouse: false,
-            ping: PingSetup {
-                link: LinkSettings::default(),
-                targets: Vec::new(),
-                pace: Pace {
-                    kind: PaceKind::Steady,
-                    interval: ms(200),
-                    timeout: ms(1_000),
-                },
-                count: None,
-                size: 0,
-                clock_step: Duration::from_nanos(40),
-            },
-            web: WebSetup::default(),
-            mail: MailSetup::default(),
-            wire: WireSetup::default(),
-        };
+        let mut setup = Setup::default();
         change(&mut setup);
         let mut app = App::new(setup, clock);
         assert!(app.start().contains(&Effect::StartWeb { any_port: false }));

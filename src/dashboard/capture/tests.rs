@@ -7,13 +7,6 @@ use ratatui::widgets::Widget;
 
 use super::*;
 use crate::dashboard::app::{Counters, Msg, Overlay, Setup};
-use crate::dashboard::tabs::mail::MailSetup;
-use crate::dashboard::tabs::ping::PingSetup;
-use crate::dashboard::tabs::ping::knobs::{Pace, PaceKind};
-use crate::dashboard::tabs::web::WebSetup;
-use crate::dashboard::tabs::wire::WireSetup;
-use crate::proto::link::LinkSettings;
-use crate::settings::ThemeName;
 use crate::trace::clock::Clock;
 use crate::words::Lang;
 use std::time::Duration;
@@ -30,25 +23,7 @@ impl Bench {
         let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         let setup = Setup {
             lang,
-            theme: ThemeName::Dark,
-            colour: true,
-            ascii: false,
-            mouse: false,
-            ping: PingSetup {
-                link: LinkSettings::default(),
-                targets: Vec::new(),
-                pace: Pace {
-                    kind: PaceKind::Steady,
-                    interval: Duration::from_millis(200),
-                    timeout: Duration::from_secs(1),
-                },
-                count: None,
-                size: 0,
-                clock_step: Duration::from_nanos(40),
-            },
-            web: WebSetup::default(),
-            mail: MailSetup::default(),
-            wire: WireSetup::default(),
+            ..Setup::default()
         };
         let mut app = App::new(setup, Clock::new(Instant::now(), wall));
         app.area = AREA;

@@ -49,6 +49,24 @@ pub struct PingSetup {
     pub clock_step: Duration,
 }
 
+impl Default for PingSetup {
+    /// The lab's link, and five pings a second to this program's own server.
+    fn default() -> Self {
+        Self {
+            link: LinkSettings::default(),
+            targets: Vec::new(),
+            pace: Pace {
+                kind: PaceKind::Steady,
+                interval: Duration::from_millis(200),
+                timeout: Duration::from_secs(1),
+            },
+            count: None,
+            size: 0,
+            clock_step: Duration::from_nanos(1),
+        }
+    }
+}
+
 /// The panels that can be focused, in the order of Tab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Panel {

@@ -9,17 +9,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 use sockscope::dashboard::app::{App, Effect, Msg, Setup};
-use sockscope::dashboard::tabs::mail::MailSetup;
-use sockscope::dashboard::tabs::ping::PingSetup;
-use sockscope::dashboard::tabs::ping::knobs::{Pace, PaceKind};
-use sockscope::dashboard::tabs::web::WebSetup;
-use sockscope::dashboard::tabs::wire::WireSetup;
 use sockscope::proto::http::rule::Rule;
-use sockscope::proto::link::{Leg, LinkSettings, Why};
+use sockscope::proto::link::{Leg, Why};
 use sockscope::proto::ping::{Outcome, PingEvent, PingRecord};
 use sockscope::proto::smtp::reply::{Limits, ReplyParser};
 use sockscope::proto::smtp::stage::Stage;
-use sockscope::settings::ThemeName;
 use sockscope::trace::clock::Clock;
 use sockscope::trace::event::{EchoDatagram, EchoEvent, Event, Excerpt, PingerEvent, Ruling};
 use sockscope::trace::mail::{Fit, Line, MailEvent, SendingEvent, SendingId, Speech, Spoken};
@@ -104,28 +98,7 @@ impl Bench {
 
     /// With another setup than the usual one.
     pub fn set_up(change: impl FnOnce(&mut Setup)) -> Self {
-        let mut setup = Setup {
-            lang: Lang::En,
-            theme: ThemeName::Dark,
-            colour: true,
-            ascii: false,
-            mouse: false,
-            ping: PingSetup {
-                link: LinkSettings::default(),
-                targets: Vec::new(),
-                pace: Pace {
-                    kind: PaceKind::Steady,
-                    interval: ms(200),
-                    timeout: ms(1_000),
-                },
-                count: None,
-                size: 0,
-                clock_step: Duration::from_nanos(40),
-            },
-            web: WebSetup::default(),
-            mail: MailSetup::default(),
-            wire: WireSetup::default(),
-        };
+        let mut setup = Setup::default();
         change(&mut setup);
         let origin = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         let mut app = App::new(setup, Clock::new(Instant::now(), origin));

@@ -10,7 +10,7 @@ use crate::dashboard::tabs::web::WebReport;
 use crate::proto::http::rule::Rule;
 use crate::proto::http::service::Mode;
 use crate::trace::web::{
-    Cause, ConnectionId, ConnectionState, Exchange, Message, Parts, Phase, WebEvent, WebFigures,
+    Cause, ConnectionId, ConnectionState, Exchange, Phase, WebEvent, WebFigures,
 };
 use crate::trace::wire::{Call, Payload, SocketEvent};
 
@@ -76,20 +76,8 @@ impl WebServer {
         self.listens = true;
         self.figures.counts.connections += 1;
         let waits = self.mode == Mode::OneAtATime && !self.open.is_empty();
-        let state = ConnectionState {
-            connection,
-            client,
-            opened: at,
-            phase: if waits { Phase::InLine } else { Phase::Silent },
-            since: at,
-            requests: 0,
-            request: Message::default(),
-            parts: Parts::default(),
-            first_byte: None,
-            status: None,
-            sent: 0,
-            to_send: 0,
-        };
+        let phase = if waits { Phase::InLine } else { Phase::Silent };
+        let state = ConnectionState::new(connection, client, at, phase);
         self.clients.insert(client, connection);
         let new = Connection {
             state,
@@ -137,17 +125,11 @@ impl WebServer {
         connection.counted.0 += bytes_in;
         connection.counted.1 += bytes_out;
         connection.done = exchange.timing.done;
+        let ConnectionState { client, opened, .. } = connection.state;
         connection.state = ConnectionState {
-            phase: Phase::Idle,
             since: exchange.timing.done,
             requests: exchange.number,
-            request: Message::default(),
-            parts: Parts::default(),
-            first_byte: None,
-            status: None,
-            sent: 0,
-            to_send: 0,
-            ..connection.state
+            ..ConnectionState::new(exchange.connection, client, opened, Phase::Idle)
         };
     }
 

@@ -10,11 +10,6 @@ use unicode_width::UnicodeWidthStr;
 
 use super::*;
 use crate::dashboard::app::{App, Msg, Setup};
-use crate::dashboard::tabs::ping::PingSetup;
-use crate::dashboard::tabs::ping::knobs::{Pace as PingPace, PaceKind};
-use crate::dashboard::tabs::web::WebSetup;
-use crate::dashboard::tabs::wire::WireSetup;
-use crate::proto::link::LinkSettings;
 use crate::proto::secret::MASK;
 use crate::proto::smtp::address::{Address, Envelope};
 use crate::proto::smtp::code::{self, Class, Code};
@@ -25,7 +20,6 @@ use crate::proto::smtp::plan::{Order, Pace, Password, Plan, Retry, Security};
 use crate::proto::smtp::reply::{Limits, ReplyParser};
 use crate::proto::smtp::sasl::Mechanism;
 use crate::proto::smtp::stage::Stage;
-use crate::settings::ThemeName;
 use crate::trace::clock::Clock;
 use crate::trace::escape::is_hostile;
 use crate::trace::mail::{
@@ -72,25 +66,7 @@ impl Bench {
         );
         let mut setup = Setup {
             lang,
-            theme: ThemeName::Dark,
-            colour: true,
-            ascii: false,
-            mouse: false,
-            ping: PingSetup {
-                link: LinkSettings::default(),
-                targets: Vec::new(),
-                pace: PingPace {
-                    kind: PaceKind::Steady,
-                    interval: ms(200),
-                    timeout: ms(1_000),
-                },
-                count: None,
-                size: 0,
-                clock_step: Duration::from_nanos(40),
-            },
-            web: WebSetup::default(),
-            mail: MailSetup::default(),
-            wire: WireSetup::default(),
+            ..Setup::default()
         };
         change(&mut setup);
         let mut app = App::new(setup, clock);

@@ -439,18 +439,9 @@ mod tests {
 
     fn state(phase: Phase, since: u64, requests: u32) -> ConnectionState {
         ConnectionState {
-            connection: 1,
-            client: client(),
-            opened: ms(10),
-            phase,
             since: ms(since),
             requests,
-            request: Message::default(),
-            parts: Parts::default(),
-            first_byte: None,
-            status: None,
-            sent: 0,
-            to_send: 0,
+            ..ConnectionState::new(1, client(), ms(10), phase)
         }
     }
 

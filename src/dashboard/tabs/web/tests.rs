@@ -8,18 +8,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
-use super::{WebReport, WebSetup};
+use super::WebReport;
 use crate::dashboard::app::{App, Counters, Effect, Msg, Setup};
-use crate::dashboard::tabs::mail::MailSetup;
-use crate::dashboard::tabs::ping::PingSetup;
-use crate::dashboard::tabs::ping::knobs::{Pace, PaceKind};
-use crate::dashboard::tabs::wire::WireSetup;
 use crate::proto::http::rule::Rule;
 use crate::proto::http::script;
 use crate::proto::http::service::{Mode, Service};
 use crate::proto::http::status::Status;
-use crate::proto::link::LinkSettings;
-use crate::settings::ThemeName;
 use crate::trace::clock::Clock;
 use crate::trace::event::Event;
 use crate::trace::start_error::{Holder, Reason, StartError, Transport};
@@ -168,18 +162,8 @@ fn message(bytes: &[u8]) -> Message {
 
 fn state(connection: u64, phase: Phase, opened: Duration) -> ConnectionState {
     ConnectionState {
-        connection,
-        client: client(connection),
-        opened,
-        phase,
-        since: opened,
         requests: u32::from(phase != Phase::Silent && phase != Phase::InLine),
-        request: Message::default(),
-        parts: Parts::default(),
-        first_byte: None,
-        status: None,
-        sent: 0,
-        to_send: 0,
+        ..ConnectionState::new(connection, client(connection), opened, phase)
     }
 }
 
@@ -195,25 +179,7 @@ impl Bench {
         );
         let mut setup = Setup {
             lang,
-            theme: ThemeName::Dark,
-            colour: true,
-            ascii: false,
-            mouse: false,
-            ping: PingSetup {
-                link: LinkSettings::default(),
-                targets: Vec::new(),
-                pace: Pace {
-                    kind: PaceKind::Steady,
-                    interval: ms(200),
-                    timeout: ms(1_000),
-                },
-                count: None,
-                size: 0,
-                clock_step: Duration::from_nanos(40),
-            },
-            web: WebSetup::default(),
-            mail: MailSetup::default(),
-            wire: WireSetup::default(),
+            ..Setup::default()
         };
         change(&mut setup);
         let mut app = App::new(setup, clock);
