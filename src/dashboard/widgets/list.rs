@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Line;
 use ratatui::widgets::StatefulWidget;
 
@@ -302,7 +302,10 @@ impl StatefulWidget for Table<'_> {
         for (number, y) in window.zip(body.y..) {
             self.draw_row(&(self.cells)(number), &widths, area, y, buf);
             if self.rows.at(number) == state.selected {
-                buf.set_style(Rect::new(area.x, y, area.width, 1), self.selected);
+                // A reversed cell has its own colour for its ground: cells of several colours would make stripes of the row.
+                let one = Style::new().fg(Color::Reset).remove_modifier(Modifier::DIM);
+                let row = Rect::new(area.x, y, area.width, 1);
+                buf.set_style(row, one.patch(self.selected));
             }
         }
     }
@@ -488,6 +491,31 @@ mod tests {
                 "  #9 请求被服务…  0.21",
             ])
         );
+    }
+
+    #[test]
+    fn the_selected_row_has_one_ground() {
+        let coloured = |_| {
+            let dim = Style::new().add_modifier(Modifier::DIM);
+            vec![
+                Line::styled("#1", dim.fg(Color::DarkGray)),
+                Line::styled("lost", Style::new().fg(Color::Red)),
+            ]
+        };
+        let id = |number: usize| number as u64;
+        let mut state = ListState::new(Order::NewestLast);
+        state.select(0);
+        let mut buf = Buffer::empty(Rect::new(0, 0, 22, 2));
+        Table::new(&COLUMNS, rows(&id, 2), &coloured).render(buf.area, &mut buf, &mut state);
+        let (selected, other) = buf.content.split_at(22);
+        let looks = |cell: &ratatui::buffer::Cell| (cell.fg, cell.bg, cell.modifier);
+        assert!(
+            selected
+                .iter()
+                .all(|cell| looks(cell) == looks(&selected[21]))
+        );
+        assert_eq!(looks(&selected[0]).2, Modifier::REVERSED);
+        assert!(other.iter().any(|cell| cell.fg == Color::Red));
     }
 
     #[test]
