@@ -420,8 +420,11 @@ impl Widget for &Ladder<'_> {
                     left.is_some() && places[0].1 > 0,
                     right.is_some() && places[1].1 > 0,
                 );
-            } else if matches!(rung, Rung::Gap(_)) {
-                canvas.interrupt(row);
+            } else {
+                canvas.take(row);
+                if matches!(rung, Rung::Gap(_)) {
+                    canvas.interrupt(row);
+                }
             }
         }
         for wait in self.waits {

@@ -19,6 +19,7 @@ use crate::proto::link::Leg;
 use crate::proto::ping::Outcome;
 use crate::proto::smtp::code::Code;
 use crate::trace::escape::escape_hostile;
+use crate::trace::event::Ruling;
 use crate::words::phrases;
 
 /// Draws the ladder in a frame of its own.
@@ -253,8 +254,13 @@ impl<'a> Drawing<'a> {
     /// What is said of a message besides what it is: what killed it, or how long it took.
     fn note(&self, passage: &Passage) -> String {
         let words = self.scene.look.words;
-        if let (Some(ruling), Fate::Killed(_) | Fate::Turned) = (&passage.ruling, passage.fate) {
-            return phrases::ruling(ruling, words);
+        match (&passage.ruling, passage.fate) {
+            // On which leg it died is drawn.
+            (Some(Ruling::Lost { why, .. }), Fate::Killed(_)) => return phrases::why(*why, words),
+            (Some(ruling), Fate::Killed(_) | Fate::Turned) => {
+                return phrases::ruling(ruling, words);
+            }
+            _ => {}
         }
         match passage.fate {
             Fate::Killed(Leg::Request) => words.t("wire.ladder.lost_there").into_owned(),

@@ -54,6 +54,8 @@ pub struct Canvas {
     rows: Range<usize>,
     glyphs: Glyphs,
     cells: Vec<Cell>,
+    /// Rows that belong to pauses and words, where no note of another row may stand.
+    taken: Vec<usize>,
 }
 
 impl Canvas {
@@ -62,6 +64,7 @@ impl Canvas {
             middle,
             glyphs,
             cells: vec![Cell::default(); (middle + 2) * rows.len()],
+            taken: Vec::new(),
             rows,
         };
         for row in canvas.rows.clone() {
@@ -92,6 +95,11 @@ impl Canvas {
                 cell.sign = Some(dots);
             }
         }
+    }
+
+    /// Keeps the notes of other rows off this one.
+    pub fn take(&mut self, row: usize) {
+        self.taken.push(row);
     }
 
     /// Dashes a life line.
@@ -235,7 +243,7 @@ impl Canvas {
         }
     }
 
-    /// Writes the note of an arrow that does not get across behind its end.
+    /// Writes the note of an arrow that does not get across behind its end; where it would be cut, at the end of the next row if that is empty.
     fn note(
         &self,
         arrow: &Arrow,
@@ -245,17 +253,23 @@ impl Canvas {
         buf: &mut Buffer,
     ) {
         let is_free = |cell: &Cell| cell.lines == 0 && cell.sign.is_none();
-        let Some((row, start, run)) =
-            self.longest_run(arrow.from, row, end + 1..self.middle, is_free)
-        else {
-            return;
-        };
+        let free = |row, columns| self.longest_run(arrow.from, row, columns, is_free);
+        let behind = free(row, end + 1..self.middle);
+        let below = free(row + 1, 0..self.middle)
+            .filter(|(row, _, run)| *run == self.middle && !self.taken.contains(row));
         // A blank parts it from the end, and from what stands there.
-        let width = text::width(&arrow.note).min(run.saturating_sub(2));
-        if width >= 4.min(text::width(&arrow.note)) {
-            let line = Line::styled(&*arrow.note, style);
-            self.write(arrow.from, (row, start + 1, width), line, origin, buf);
-        }
+        let room = |piece: &Piece| piece.2.saturating_sub(2);
+        let needs = text::width(&arrow.note);
+        let (row, at, width) = match (behind, below) {
+            (Some(behind), _) if needs <= room(&behind) => (behind.0, behind.1 + 1, needs),
+            (_, Some(below)) if needs <= room(&below) => (below.0, self.middle - 1 - needs, needs),
+            (Some(behind), _) if room(&behind) >= 4.min(needs) => {
+                (behind.0, behind.1 + 1, room(&behind))
+            }
+            _ => return,
+        };
+        let line = Line::styled(&*arrow.note, style);
+        self.write(arrow.from, (row, at, width), line, origin, buf);
     }
 
     /// Draws a text over columns on the way of an arrow.

@@ -153,6 +153,38 @@ fn what_is_lost_ends_half_way_on_its_leg_and_says_why() {
 }
 
 #[test]
+fn a_note_that_would_be_cut_goes_to_the_next_row_if_that_is_empty() {
+    let dies = |row| Tip::Ends { row, sign: '╳' };
+    let lost = |from, row| Arrow {
+        note: "drew 1, below 4".into(),
+        ..arrow(from, row, &[dies(row)], "Ping 1")
+    };
+    let mut rungs = moments(7);
+    rungs[5] = Rung::Remark {
+        text: "a note".into(),
+        style: Style::new(),
+    };
+    let arrows = [
+        lost(Side::Left, 0),
+        lost(Side::Right, 2),
+        lost(Side::Left, 4),
+        arrow(Side::Right, 6, &[to(6)], "PING 3"),
+    ];
+    check(
+        &show(Ladder::new(&rungs, &arrows), 30),
+        &[
+            "├────Ping 1────╳             │",
+            "│            drew 1, below 4 │",
+            "│             ╳────Ping 1────┤",
+            "│ drew 1, below 4            │",
+            "├────Ping 1────╳ drew 1, be… │",
+            "│           a note           │",
+            "│◀───────────PING 3──────────┤",
+        ],
+    );
+}
+
+#[test]
 fn a_duplicate_forks() {
     let rungs = moments(4);
     let arrows = [

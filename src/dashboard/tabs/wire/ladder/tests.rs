@@ -200,11 +200,11 @@ fn pings_with_a_loss_on_each_leg() {
             "  0.0000   [sendto → 7 B]┼──────────────Ping 1  40.0 µs───────────────▶├[recvfrom → 7 B]",
             "  0.0001 [recvfrom → 7 B]┤◀───────────────PING 1  30.0 µs──────────────┼[sendto → 7 B]",
             "⋮ 1.00 s                 ⋮                                             ⋮",
-            "  1.0000   [sendto → 7 B]┼────────Ping 2────────╳ request dropped: ra… │",
+            "  1.0000   [sendto → 7 B]┼────────Ping 2────────╳ random loss          │",
             "  1.0000                 │                                             ├[recvfrom → 7 B]",
             "⋮ 1.00 s                 ⋮                                             ⋮",
             "  2.0000                 ├──────────────Ping 3  30.0 µs───────────────▶│",
-            "  2.0000                 │ reply dropped: rand… ╳────────PING 3────────┤",
+            "  2.0000                 │          random loss ╳────────PING 3────────┤",
         ],
     );
     check(
@@ -214,11 +214,11 @@ fn pings_with_a_loss_on_each_leg() {
             "  [sendto > 7 B]+----Ping 1  40.0 µs---->+[recvfrom > 7 B]",
             "[recvfrom > 7 B]+<----PING 1  30.0 µs----+[sendto > 7 B]",
             "        : 1.00 s:                        :",
-            "  [sendto > 7 B]+---Ping 2---X 请求被丢~ |",
+            "  [sendto > 7 B]+---Ping 2---X 随机丢包  |",
             "                |                        +[recvfrom > 7 B]",
             "        : 1.00 s:                        :",
             "                +----Ping 3  30.0 µs---->|",
-            "                | 应答被丢~ X---PING 3---+",
+            "                |  随机丢包 X---PING 3---+",
         ],
     );
 }
