@@ -17,7 +17,7 @@ use self::ping::PingJoin;
 use self::recent::Recent;
 use self::web::WebJoin;
 use super::log::Log;
-use super::row::{Flow, Message, Row, RowId, What};
+use super::row::{Flow, Message, Row, RowId, TOGETHER, What, moved};
 use crate::trace::escape::escape_hostile;
 use crate::trace::event::Event;
 use crate::trace::wire::{Call, End, Lab, SocketEvent, SocketId, Subject, canonical};
@@ -28,6 +28,8 @@ const PEERS: usize = 4_096;
 const SOCKETS: usize = 1_024;
 /// Calls of a socket that wait for its address.
 const WAITING: usize = 16;
+/// Rows of a flow on either side of a message among which the call that sent it is looked for.
+const NEAR: usize = 16;
 /// Bytes of a text that a summary shows.
 const SUMMARY: usize = 160;
 
@@ -77,7 +79,11 @@ impl Join {
         let flow = self.ends.flow_of(&call);
         let (at, lab, socket, end) = (call.at, call.lab, call.socket, call.end);
         let listens = end == End::Server && !matches!(call.call, Call::Accept { .. });
+        let sends = call.call.is_sending() && call.error.is_none();
         let id = log.push(at, Some(lab), flow, What::Call(call));
+        if sends {
+            stand_behind(log, flow, at, end);
+        }
         // The first calls of a socket are made before it has an address.
         let known = match listens && flow.client.is_none() {
             true => flow.server.is_some(),
@@ -190,7 +196,42 @@ impl Ends {
 
 /// A message as a row.
 fn push(log: &mut Log, at: Duration, lab: Lab, flow: Flow, message: Message) -> RowId {
+    let at = began(log, flow, &message).unwrap_or(at);
     log.push(at, Some(lab), flow, What::Message(Box::new(message)))
+}
+
+/// When a message began: when the call was made that sent it. A lab takes the time of a message before or after that call, and what stands in the order
+/// of time would not always stand in the order of cause: first the call that sends, then what it sent, then the call that receives it.
+fn began(log: &Log, flow: Flow, message: &Message) -> Option<Duration> {
+    let Some(sent) = message.sent else {
+        return message.arrived.first().copied();
+    };
+    if message.was_never_sent() {
+        return Some(sent);
+    }
+    let sent_it = log
+        .near(flow, sent, NEAR)
+        .filter_map(|row| match &row.what {
+            What::Call(call) if call.end == message.from => {
+                Some((moved(call, true, sent, message.length)?, row.at))
+            }
+            _ => None,
+        });
+    Some(sent_it.min().map_or(sent, |(_, at)| at))
+}
+
+/// A call was told: what it sent stands behind it from now on.
+fn stand_behind(log: &mut Log, flow: Flow, at: Duration, end: End) {
+    let near = log.near(flow, at, NEAR);
+    let sent_by_it = near.filter(|row| {
+        let message = row.message().filter(|message| message.from == end);
+        let sent = message.and_then(|message| message.sent);
+        sent.is_some_and(|sent| sent.abs_diff(at) <= TOGETHER)
+    });
+    let ids: Vec<RowId> = sent_by_it.map(|row| row.id).collect();
+    for id in ids {
+        change(log, id, |_| {});
+    }
 }
 
 /// Changes the message of a row, with when it began.
@@ -198,11 +239,13 @@ fn change(log: &mut Log, id: RowId, change: impl FnOnce(&mut Message)) {
     log.change(id, |row: &mut Row| {
         if let What::Message(message) = &mut row.what {
             change(message);
-            if let Some(at) = message.sent.or(message.arrived.first().copied()) {
-                row.at = at;
-            }
         }
     });
+    let row = log.row(id);
+    let at = row.and_then(|row| began(log, row.flow, row.message()?));
+    if let Some(at) = at.filter(|at| row.is_some_and(|row| row.at != *at)) {
+        log.change(id, |row| row.at = at);
+    }
 }
 
 /// The beginning of the first line of some bytes, escaped.

@@ -377,6 +377,19 @@ impl Log {
         entries.filter_map(|entry| self.row(entry.id))
     }
 
+    /// Up to `around` rows of a flow on either side of a moment, shown or not, in the order of time.
+    pub fn near(&self, flow: Flow, at: Duration, around: usize) -> impl Iterator<Item = &Row> {
+        let entries = self.flows.get(&flow);
+        let range = entries.map_or(0..0, |entries| {
+            let place = entries.partition_point(|entry| entry.key < key(at));
+            place.saturating_sub(around)..(place + around).min(entries.len())
+        });
+        let entries = entries
+            .into_iter()
+            .flat_map(move |all| all.range(range.clone()));
+        entries.filter_map(|entry| self.row(entry.id))
+    }
+
     /// The calls that made a lab's server listen at that port: they belong to all its connections.
     pub fn listener(&self, lab: Option<Lab>, port: u16) -> impl Iterator<Item = &Row> {
         let rows = self.listening.iter().filter_map(|id| self.row(*id));
@@ -415,12 +428,16 @@ fn weight(row: &Row) -> usize {
     size_of::<Slot>() + OVERHEAD + own
 }
 
+/// The key of a moment. Half of the range is out of reach of any clock, so there is always a free one behind it.
+fn key(at: Duration) -> Key {
+    Key::try_from(at.as_nanos())
+        .unwrap_or(Key::MAX)
+        .min(Key::MAX / 2)
+}
+
 /// The first key from `at` on that no row has.
 fn free_key(order: &VecDeque<Entry>, at: Duration) -> Key {
-    // Half of the range is out of reach of any clock, so there is always a free one.
-    let wanted = Key::try_from(at.as_nanos())
-        .unwrap_or(Key::MAX)
-        .min(Key::MAX / 2);
+    let wanted = key(at);
     let place = order.partition_point(|entry| entry.key < wanted);
     // Keys that follow each other without a gap: their end is found by halving, for they may be many.
     let (mut low, mut high) = (0, order.len() - place);

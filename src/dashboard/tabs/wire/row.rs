@@ -95,6 +95,11 @@ impl Message {
             subjects: Vec::new(),
         }
     }
+
+    /// Whether no call sent it: a reply that our echo server would have sent, had the link's model not killed it.
+    pub fn was_never_sent(&self) -> bool {
+        self.fate == Fate::Killed(Leg::Reply)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,6 +136,22 @@ pub enum Fate {
     Refused,
     /// It ended before it was whole.
     CutShort,
+}
+
+/// A call and a message that are no further apart than this are the same moment: the call moved the message.
+pub const TOGETHER: Duration = Duration::from_millis(2);
+
+/// How far a call is from one that sent, or took, so many bytes at that moment, the least being the nearest; `None` if it was certainly another.
+pub fn moved(
+    call: &SocketEvent,
+    sent: bool,
+    at: Duration,
+    length: u64,
+) -> Option<(bool, Duration)> {
+    let payload = call.call.payload()?;
+    let apart = call.at.abs_diff(at);
+    let may_have = call.error.is_none() && call.call.is_sending() == sent && apart <= TOGETHER;
+    may_have.then_some((payload.length != length, apart))
 }
 
 impl Row {

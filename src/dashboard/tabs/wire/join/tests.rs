@@ -785,3 +785,70 @@ fn the_first_calls_of_a_socket_get_its_addresses_once_it_has_them() {
         .collect();
     assert_eq!(names, ["socket", "bind", "listen"]);
 }
+
+#[test]
+fn a_message_stands_between_the_call_that_sends_it_and_the_one_that_receives_it() {
+    use crate::trace::start_error::Transport::Tcp;
+    use crate::trace::wire::{Layer, Payload};
+    let moves = |at: u64, end, call: fn(Payload) -> Call| {
+        let payload = Payload {
+            bytes: b"220 hi\r\n".as_slice().into(),
+            length: 8,
+            masked: false,
+            layer: Layer::Socket,
+        };
+        let (local, peer) = match end {
+            End::Client => (client(), server()),
+            End::Server => (server(), client()),
+        };
+        SocketEvent {
+            at: Duration::from_micros(at),
+            lab: Lab::Mail,
+            end,
+            socket: 1,
+            transport: Tcp,
+            local: Some(local),
+            peer: Some(peer),
+            call: call(payload),
+            error: None,
+        }
+    };
+    let flow = Flow {
+        client: Some(client()),
+        server: Some(server()),
+    };
+    let calls = [
+        moves(1_000, End::Server, Call::Send),
+        moves(1_040, End::Client, Call::Recv),
+    ];
+    // What the server says of the time is after or before both calls, and what it says comes after or before what is told of them.
+    for (sent, first) in [
+        (1_060, 0),
+        (1_060, 1),
+        (1_060, 2),
+        (990, 0),
+        (990, 1),
+        (990, 2),
+    ] {
+        let mut log = Log::new(1_000, 16 << 20);
+        let mut join = Join::default();
+        for call in &calls[..first] {
+            join.take_call(call.clone(), &mut log);
+        }
+        let mut message = Message::new(Kind::Reply { code: 220 }, End::Server);
+        message.sent = Some(Duration::from_micros(sent));
+        message.length = 8;
+        push(&mut log, ms(1), Lab::Mail, flow, message);
+        for call in &calls[first..] {
+            join.take_call(call.clone(), &mut log);
+        }
+        let rows = (0..log.len()).filter_map(|place| log.shown(place));
+        let order: Vec<&str> = rows
+            .map(|row| match &row.what {
+                What::Call(call) => call.call.name(),
+                _ => "reply",
+            })
+            .collect();
+        assert_eq!(order, ["send", "reply", "recv"], "{sent} {first}");
+    }
+}

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
-use super::super::row::{Fate, Flow, Kind, Message, Row, RowId, What};
+use super::super::row::{Fate, Flow, Kind, Message, Row, RowId, TOGETHER, What, moved};
 use crate::dashboard::widgets::ladder::Side;
 use crate::trace::event::Ruling;
 use crate::trace::wire::{Call, End, SocketEvent};
@@ -17,8 +17,6 @@ pub const AROUND: usize = 250;
 const LONG_PAUSE: Duration = Duration::from_millis(500);
 /// A message that is no longer on its way than this, and that nothing else meets, is drawn level.
 const LEVEL: Duration = Duration::from_millis(1);
-/// A call and a message that are no further apart than this are the same moment: the call moved the message.
-const TOGETHER: Duration = Duration::from_millis(2);
 /// Who waits no longer than this does not wait.
 pub const WAITS: Duration = Duration::from_millis(50);
 /// Copies of a message that get a branch each.
@@ -255,11 +253,12 @@ impl<'r> Builder<'r> {
             departs: 0,
             arrives: Vec::new(),
         });
+        let senders = if message.was_never_sent() { 0 } else { calls };
         let departed = self.stop(
             (departure, from),
             (index, Move::Departs),
             message.length,
-            calls,
+            senders,
         );
         // What died on the way gets nowhere, though our server was handed it to judge it.
         if !is_killed {
@@ -294,14 +293,9 @@ impl<'r> Builder<'r> {
             let (call, _) = stop
                 .call
                 .filter(|_| stop.message.is_none() && stop.side == Some(end))?;
-            let is_sending = call.call.is_sending();
-            let payload = call
-                .call
-                .payload()
-                .filter(|_| call.error.is_none() && is_sending == (way == Move::Departs))?;
-            Some((payload.length != length, stop.at.abs_diff(at), place))
+            Some((moved(call, way == Move::Departs, at, length)?, place))
         });
-        if let Some((_, _, place)) = moved_it.min() {
+        if let Some((_, place)) = moved_it.min() {
             calls[place].message = Some(message);
             return calls[place].at;
         }

@@ -1,5 +1,7 @@
 use super::*;
-use crate::trace::wire::Lab;
+use crate::proto::link::Leg;
+use crate::trace::start_error::Transport;
+use crate::trace::wire::{Lab, Layer, Payload};
 
 fn note(id: RowId) -> Row {
     Row {
@@ -52,4 +54,51 @@ fn a_message_whose_clocks_disagree_never_arrives_before_it_leaves() {
     let passage = &view.passages[0];
     assert_eq!(passage.arrives.len(), 2);
     assert!(passage.arrives.iter().all(|row| *row >= passage.departs));
+}
+
+#[test]
+fn a_reply_that_the_link_killed_takes_no_call_from_the_next_one() {
+    let reply = |id: RowId, fate| {
+        let mut message = Message::new(Kind::Datagram, End::Server);
+        message.sent = Some(Duration::from_millis(id));
+        message.length = 7;
+        message.fate = fate;
+        Row {
+            what: What::Message(Box::new(message)),
+            ..note(id)
+        }
+    };
+    let call = SocketEvent {
+        at: Duration::from_millis(2),
+        lab: Lab::Ping,
+        end: End::Server,
+        socket: 1,
+        transport: Transport::Udp,
+        local: None,
+        peer: None,
+        call: Call::SendTo(Payload {
+            bytes: b"PING 17".as_slice().into(),
+            length: 7,
+            masked: false,
+            layer: Layer::Socket,
+        }),
+        error: None,
+    };
+    let sendto = Row {
+        what: What::Call(call),
+        ..note(2)
+    };
+    let rows = [
+        reply(1, Fate::Killed(Leg::Reply)),
+        sendto,
+        reply(2, Fate::InFlight),
+    ];
+    let view = LadderView::of(rows.iter(), 1);
+    let departs: Vec<usize> = view
+        .passages
+        .iter()
+        .map(|passage| passage.departs)
+        .collect();
+    assert_eq!(departs, [0, 1]);
+    assert_eq!(view.rungs.len(), 2);
 }
