@@ -140,6 +140,7 @@ pub mod dashboard {
 
     /// One file a tab: state, update, view.
     pub mod tabs {
+        mod filter;
         pub mod mail;
         mod panel;
         pub mod ping;

@@ -26,12 +26,11 @@ use std::time::Duration;
 
 use ratatui::layout::{Position, Rect};
 
-pub use self::filter::contains;
 pub use self::model::WebReport;
 pub use self::view::{HELP_SECTIONS, help, render, status_line};
 
 use self::detail::Detail;
-use self::filter::{Filter, FilterError};
+use self::filter::Filter;
 use self::knobs::{Knob, KnobError};
 use self::log::{RowId, Sort};
 use self::model::{ServerState, WebModel};
@@ -44,7 +43,6 @@ use crate::dashboard::tabs::turn::Turn;
 use crate::dashboard::widgets::list::{ListState, Order};
 use crate::proto::http::script;
 use crate::proto::http::service::{Limits, Service};
-use crate::trace::escape::escape_hostile;
 use crate::trace::event::Event;
 use crate::trace::start_error::StartError;
 use crate::trace::web::ConnectionId;
@@ -410,7 +408,7 @@ impl WebTab {
 
     /// Takes over a filter as typed, or says what was wrong with it.
     pub fn set_filter(&mut self, text: &str, words: Words) -> Result<(), String> {
-        let filter = Filter::parse(text).map_err(|error| filter_error(&error, words))?;
+        let filter = Filter::parse(text).map_err(|error| error.say(words))?;
         self.change_models(|model| model.log.set_filter(filter.clone()));
         Ok(())
     }
@@ -481,18 +479,6 @@ impl WebTab {
         }
         Vec::new()
     }
-}
-
-/// Why a text is no filter, and what would be.
-fn filter_error(error: &FilterError, words: Words) -> String {
-    let (key, value) = match error {
-        FilterError::UnknownKey(value) => ("web.filter.unknown_key", value),
-        FilterError::BadStatus(value) => ("web.filter.bad_status", value),
-        FilterError::BadClient(value) => ("web.filter.bad_client", value),
-        FilterError::BadConnection(value) => ("web.filter.bad_connection", value),
-        FilterError::Empty(value) => ("web.filter.empty", value),
-    };
-    words.fill(key, &[("value", &escape_hostile(value))])
 }
 
 /// Why a text is no value of a knob, and what would be.

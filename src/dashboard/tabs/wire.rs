@@ -21,7 +21,7 @@ use ratatui::layout::Rect;
 pub use self::view::{HELP_SECTIONS, click, help, render};
 
 use self::bytes::BytesPane;
-use self::filter::{Filter, FilterError, Sieve};
+use self::filter::{Filter, Sieve};
 use self::join::Join;
 use self::log::Log;
 use self::row::{Flow, Row, What};
@@ -29,7 +29,6 @@ use crate::dashboard::app::{Effect, Purpose};
 use crate::dashboard::keys::{Action, Context};
 use crate::dashboard::tabs::panel::steps_on;
 use crate::dashboard::widgets::list::{ListState, Order};
-use crate::trace::escape::escape_hostile;
 use crate::trace::event::Event;
 use crate::trace::recorder::Item;
 use crate::trace::wire::SocketEvent;
@@ -300,7 +299,7 @@ impl WireTab {
     /// Shows only what matches; an error is a sentence for whoever typed it.
     pub fn set_filter(&mut self, text: &str, words: Words) -> Result<(), String> {
         let filter = Filter::parse(text, |number| self.join.client_of(number))
-            .map_err(|error| filter_error(&error, words))?;
+            .map_err(|error| error.say(words))?;
         let only = self.log.sieve().only;
         self.set_sieve(Sieve { filter, only });
         Ok(())
@@ -340,34 +339,6 @@ impl WireTab {
     /// The moment at which the view stands.
     fn view_time(&self, now: Duration) -> Duration {
         self.frozen_at.unwrap_or(now)
-    }
-}
-
-/// What is wrong with a filter, and what would be right.
-fn filter_error(error: &FilterError, words: Words) -> String {
-    match error {
-        FilterError::UnknownKey(value) => words.fill(
-            "wire.filter.unknown_key",
-            &[("value", &escape_hostile(value))],
-        ),
-        FilterError::NotOneOf { key, found, known } => words.fill(
-            "wire.filter.not_one_of",
-            &[
-                ("key", key),
-                ("value", &escape_hostile(found)),
-                ("known", known),
-            ],
-        ),
-        FilterError::BadConnection(value) => words.fill(
-            "wire.filter.bad_connection",
-            &[("value", &escape_hostile(value))],
-        ),
-        FilterError::BadCode(value) => {
-            words.fill("wire.filter.bad_code", &[("value", &escape_hostile(value))])
-        }
-        FilterError::Empty(value) => {
-            words.fill("wire.filter.empty", &[("value", &escape_hostile(value))])
-        }
     }
 }
 

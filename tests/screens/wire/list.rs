@@ -218,7 +218,7 @@ fn a_filter_shows_what_it_lets_through_and_says_what_is_wrong_with_it() {
         (
             Lang::En,
             "what:x",
-            "there are lab, conn, code, verdict, call, is",
+            "there are lab: conn: code: verdict: call: is:",
         ),
         (
             Lang::En,

@@ -1,11 +1,13 @@
-//! The filter of the request log: a line of terms that a request has to meet, all of them, such as `4xx path:/img !client:127.0.0.1`.
-//!
-//! It is read once and then asked for every request, so nothing is put into words or copied while it is asked.
+//! What the words of the request log's filter mean, such as `4xx path:/img !client:127.0.0.1`.
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::proto::http::status::{Class, Status};
+use crate::dashboard::tabs::filter::{self, Code, FilterError, Word, contains};
+use crate::proto::http::status::Status;
 use crate::trace::web::ConnectionId;
+
+/// Tests that a request has to meet, all of them.
+pub type Filter = filter::Filter<Test>;
 
 /// What a filter looks at: a request that was answered, or one that still arrives.
 #[derive(Debug, Clone, Copy)]
@@ -22,27 +24,13 @@ pub struct Subject<'a> {
     pub marked: bool,
 }
 
-/// Terms that have to hold together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Filter {
-    text: String,
-    terms: Vec<Term>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Term {
-    /// `!` stood before it.
-    negated: bool,
-    test: Test,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Test {
-    Status(u16),
-    Class(Class),
+pub enum Test {
+    Status(Code),
     Unanswered,
     Method(String),
     Path(String),
+    Client(SocketAddr),
     Host(IpAddr),
     Port(u16),
     Connection(ConnectionId),
@@ -52,65 +40,23 @@ enum Test {
     Text(String),
 }
 
-/// Why a text is no filter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FilterError {
-    /// No such word before the colon.
-    UnknownKey(String),
-    BadStatus(String),
-    BadClient(String),
-    BadConnection(String),
-    /// Nothing behind the colon or the `!`.
-    Empty(String),
-}
+const KEYS: &str = "status: method: path: client: conn: rule:";
 
 impl Filter {
-    /// Reads a filter; `None` when the text has no term.
+    /// Reads a filter; `None` when the text has no word.
     pub fn parse(text: &str) -> Result<Option<Self>, FilterError> {
-        let terms = text
-            .split_whitespace()
-            .map(Term::parse)
-            .collect::<Result<Vec<Vec<Term>>, _>>()?
-            .concat();
-        Ok((!terms.is_empty()).then(|| Self {
-            text: text.trim().to_owned(),
-            terms,
-        }))
-    }
-
-    /// As it was typed.
-    pub fn text(&self) -> &str {
-        &self.text
+        Self::of_words(text, |word| match word {
+            Word::Bare(word) => Ok(bare(word)),
+            Word::Keyed(key, value) => keyed(key, value),
+        })
     }
 
     pub fn matches(&self, subject: &Subject) -> bool {
-        self.terms
-            .iter()
-            .all(|term| term.test.holds(subject) != term.negated)
+        self.holds(|test| test.holds(subject))
     }
 }
 
-impl Term {
-    /// One word of the filter; an address with its port is two tests.
-    fn parse(word: &str) -> Result<Vec<Self>, FilterError> {
-        let (negated, bare) = match word.strip_prefix('!') {
-            Some(bare) => (true, bare),
-            None => (false, word),
-        };
-        let tests = match bare.split_once(':') {
-            _ if bare.is_empty() => return Err(FilterError::Empty(word.to_owned())),
-            // A path may hold a colon, and nobody wants to type its key.
-            Some((key, value)) if !key.starts_with('/') => keyed(key, value)?,
-            _ => vec![unkeyed(bare)],
-        };
-        Ok(tests
-            .into_iter()
-            .map(|test| Term { negated, test })
-            .collect())
-    }
-}
-
-fn unkeyed(word: &str) -> Test {
+fn bare(word: &str) -> Test {
     if let Some(test) = status(word) {
         return test;
     }
@@ -123,64 +69,60 @@ fn unkeyed(word: &str) -> Test {
     }
 }
 
-fn keyed(key: &str, value: &str) -> Result<Vec<Test>, FilterError> {
+fn keyed(key: &str, value: &str) -> Result<Test, FilterError> {
     let owned = || value.to_owned();
-    let test = match key {
-        "status" | "method" | "path" | "client" | "conn" | "rule" if value.is_empty() => {
-            return Err(FilterError::Empty(format!("{key}:")));
-        }
-        "status" => status(value).ok_or_else(|| FilterError::BadStatus(owned()))?,
+    let bad = |says| FilterError::bad_value(says, value);
+    Ok(match key {
+        // The Wire tab calls it so.
+        "status" | "code" => status(value).ok_or_else(|| bad("web.filter.bad_status"))?,
         "method" => Test::Method(owned()),
         "path" => Test::Path(owned()),
-        "client" => return client(value).ok_or_else(|| FilterError::BadClient(owned())),
+        "client" => client(value).ok_or_else(|| bad("web.filter.bad_client"))?,
         "conn" => {
             let id = value.strip_prefix('#').unwrap_or(value).parse();
-            Test::Connection(id.map_err(|_| FilterError::BadConnection(owned()))?)
+            Test::Connection(id.map_err(|_| bad("web.filter.bad_connection"))?)
         }
         "rule" => Test::Rule(owned()),
-        _ => return Err(FilterError::UnknownKey(key.to_owned())),
-    };
-    Ok(vec![test])
+        _ => {
+            return Err(FilterError::UnknownKey {
+                found: key.to_owned(),
+                known: KEYS,
+            });
+        }
+    })
 }
 
 /// `404`, `4xx`, or `none` for what got no answer.
 fn status(text: &str) -> Option<Test> {
-    if text == "none" {
-        return Some(Test::Unanswered);
-    }
-    let digits = text.as_bytes();
-    match digits {
-        [first @ b'1'..=b'5', b'x' | b'X', b'x' | b'X'] => {
-            Some(Test::Class(Class::ALL[usize::from(first - b'1')]))
-        }
-        [b'1'..=b'5', _, _] => text.parse().ok().map(Test::Status),
-        _ => None,
+    match text {
+        "none" => Some(Test::Unanswered),
+        _ => Code::parse(text).map(Test::Status),
     }
 }
 
 /// An address, an address with its port, or a port.
-fn client(text: &str) -> Option<Vec<Test>> {
-    if let Ok(address) = text.parse::<SocketAddr>() {
-        return Some(vec![Test::Host(address.ip()), Test::Port(address.port())]);
+fn client(text: &str) -> Option<Test> {
+    if let Ok(address) = text.parse() {
+        return Some(Test::Client(address));
     }
     let bare = text.trim_start_matches('[').trim_end_matches(']');
-    if let Ok(ip) = bare.parse::<IpAddr>() {
-        return Some(vec![Test::Host(ip)]);
+    if let Ok(ip) = bare.parse() {
+        return Some(Test::Host(ip));
     }
-    let port = text.strip_prefix(':').unwrap_or(text).parse().ok()?;
-    Some(vec![Test::Port(port)])
+    let port = text.strip_prefix(':').unwrap_or(text).parse();
+    port.ok().map(Test::Port)
 }
 
 impl Test {
     fn holds(&self, subject: &Subject) -> bool {
         match self {
-            Test::Status(code) => subject.status.is_some_and(|status| status.code() == *code),
-            Test::Class(class) => subject
+            Test::Status(code) => subject
                 .status
-                .is_some_and(|status| status.class() == *class),
+                .is_some_and(|status| code.holds(status.code())),
             Test::Unanswered => subject.status.is_none(),
             Test::Method(method) => subject.method.eq_ignore_ascii_case(method.as_bytes()),
             Test::Path(text) => contains(subject.target, text),
+            Test::Client(address) => subject.client == *address,
             Test::Host(ip) => subject.client.ip() == *ip,
             Test::Port(port) => subject.client.port() == *port,
             Test::Connection(id) => subject.connection == *id,
@@ -196,13 +138,6 @@ impl Test {
             .any(|part| contains(part, text)),
         }
     }
-}
-
-/// Whether `text` stands in `bytes`; ASCII letters count the same large or small.
-pub fn contains(bytes: &[u8], text: &str) -> bool {
-    bytes
-        .windows(text.len())
-        .any(|window| window.eq_ignore_ascii_case(text.as_bytes()))
 }
 
 #[cfg(test)]
@@ -232,6 +167,8 @@ mod tests {
             ("status:4XX", true),
             ("2xx", false),
             ("!2xx", true),
+            ("-2xx", true),
+            ("code:404", true),
             ("none", false),
             ("method:get", true),
             ("method:GE", false),
@@ -241,6 +178,8 @@ mod tests {
             ("client:127.0.0.1", true),
             ("client:127.0.0.1:54321", true),
             ("client:127.0.0.1:1", false),
+            ("!client:127.0.0.1:54321", false),
+            ("!client:127.0.0.1:1", true),
             ("client::54321", true),
             ("client:54321", true),
             ("client:::1", false),
@@ -264,21 +203,23 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_filter_says_why() {
-        use FilterError::{BadClient, BadConnection, BadStatus, Empty, UnknownKey};
+    fn what_is_no_filter_says_what_would_be() {
+        let bad = FilterError::bad_value;
+        let unknown = FilterError::UnknownKey {
+            found: "colour".into(),
+            known: KEYS,
+        };
         let table = [
-            ("colour:red", UnknownKey("colour".into())),
-            ("status:4", BadStatus("4".into())),
-            ("status:600", BadStatus("600".into())),
-            ("status:", Empty("status:".into())),
-            ("client:example", BadClient("example".into())),
-            ("conn:x", BadConnection("x".into())),
-            ("!", Empty("!".into())),
+            ("colour:red", unknown),
+            ("status:4", bad("web.filter.bad_status", "4")),
+            ("status:600", bad("web.filter.bad_status", "600")),
+            ("client:example", bad("web.filter.bad_client", "example")),
+            ("conn:x", bad("web.filter.bad_connection", "x")),
+            ("status:", FilterError::Empty("status:".into())),
         ];
         for (text, error) in table {
             assert_eq!(Filter::parse(text), Err(error), "{text}");
         }
-        assert_eq!(Filter::parse("  "), Ok(None));
     }
 
     proptest! {

@@ -1,11 +1,9 @@
-//! The filter of the Wire tab: a line of terms that a row has to meet, all of them, such as `lab:web code:4xx -conn:54321`.
-//!
-//! It is read once and then asked for every row, so nothing is put into words or copied while it is asked.
+//! What the words of the Wire tab's filter mean, such as `lab:web code:4xx !conn:54321`.
 
 use std::net::SocketAddr;
 
 use super::row::{Fate, Flow, Kind, Message, Row, What};
-use crate::dashboard::tabs::web::contains;
+use crate::dashboard::tabs::filter::{self, Code, FilterError, Word, contains};
 use crate::trace::wire::{Call, Lab, Subject};
 
 /// What is shown of the log: what a filter lets through, and of that one connection only, if one is asked for.
@@ -30,28 +28,15 @@ impl Sieve {
     }
 }
 
-/// Terms that have to hold together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Filter {
-    text: String,
-    terms: Vec<Term>,
-}
+/// Tests that a row has to meet, all of them.
+pub type Filter = filter::Filter<Test>;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Term {
-    /// `-` stood before it.
-    negated: bool,
-    test: Test,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Test {
+pub enum Test {
     Lab(Lab),
     /// A port of either end, or the number of a connection or session; where that is known, with the client's address.
     Connection(u64, Option<SocketAddr>),
-    Code(u16),
-    /// The first digit of a code.
-    CodeClass(u16),
+    Code(Code),
     Verdict(Verdict),
     /// The name of a call.
     Call(&'static str),
@@ -62,7 +47,7 @@ enum Test {
 
 /// What became of a message, as a filter names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+pub enum Verdict {
     Lost,
     Late,
     Duplicate,
@@ -82,7 +67,7 @@ const VERDICTS: [(&str, Verdict); 6] = [
 
 /// What kind of row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sort {
+pub enum Sort {
     Call,
     Message,
     Note,
@@ -98,71 +83,22 @@ const SORTS: [(&str, Sort); 5] = [
     ("marked", Sort::Marked),
 ];
 
-/// Why a text is no filter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FilterError {
-    /// No such word before the colon.
-    UnknownKey(String),
-    /// The word behind this key is none of these.
-    NotOneOf {
-        key: &'static str,
-        found: String,
-        known: String,
-    },
-    BadConnection(String),
-    BadCode(String),
-    /// Nothing behind the colon or the `-`.
-    Empty(String),
-}
+const KEYS: &str = "lab: conn: code: verdict: call: is:";
 
 impl Filter {
-    /// Reads a filter; `None` when the text has no term. `client_of` tells whose connection or session has a number.
+    /// Reads a filter; `None` when the text has no word. `client_of` tells whose connection or session has a number.
     pub fn parse(
         text: &str,
         client_of: impl Fn(u64) -> Option<SocketAddr>,
     ) -> Result<Option<Self>, FilterError> {
-        let terms = text
-            .split_whitespace()
-            .map(|word| Term::parse(word, &client_of))
-            .collect::<Result<Vec<Term>, _>>()?;
-        Ok((!terms.is_empty()).then(|| Self {
-            text: text.trim().to_owned(),
-            terms,
-        }))
-    }
-
-    /// As it was typed.
-    pub fn text(&self) -> &str {
-        &self.text
+        Self::of_words(text, |word| match word {
+            Word::Bare(word) => Ok(Test::Text(word.to_owned())),
+            Word::Keyed(key, value) => keyed(key, value, &client_of),
+        })
     }
 
     pub fn matches(&self, row: &Row) -> bool {
-        self.terms
-            .iter()
-            .all(|term| term.test.holds(row) != term.negated)
-    }
-}
-
-impl Term {
-    fn parse(
-        word: &str,
-        client_of: &impl Fn(u64) -> Option<SocketAddr>,
-    ) -> Result<Self, FilterError> {
-        let (negated, bare) = match word.strip_prefix('-') {
-            Some(bare) => (true, bare),
-            None => (false, word),
-        };
-        if bare.is_empty() {
-            return Err(FilterError::Empty(word.to_owned()));
-        }
-        let test = match bare.split_once(':') {
-            // What begins with a path or a quote is looked for as it is, colons and all.
-            Some((key, value)) if key.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
-                keyed(key, value, client_of)?
-            }
-            _ => Test::Text(bare.to_owned()),
-        };
-        Ok(Self { negated, test })
+        self.holds(|test| test.holds(row))
     }
 }
 
@@ -171,22 +107,27 @@ fn keyed(
     value: &str,
     client_of: &impl Fn(u64) -> Option<SocketAddr>,
 ) -> Result<Test, FilterError> {
-    const KEYS: [&str; 6] = ["lab", "conn", "code", "verdict", "call", "is"];
-    if KEYS.contains(&key) && value.is_empty() {
-        return Err(FilterError::Empty(format!("{key}:")));
-    }
+    let bad = |says| FilterError::bad_value(says, value);
     Ok(match key {
         "lab" => Test::Lab(one_of("lab", value, Lab::ALL.map(|lab| (lab.name(), lab)))?),
         "conn" => {
             let number = value.trim_start_matches([':', '#']).parse();
-            let number = number.map_err(|_| FilterError::BadConnection(value.to_owned()))?;
+            let number = number.map_err(|_| bad("wire.filter.bad_connection"))?;
             Test::Connection(number, client_of(number))
         }
-        "code" => code(value).ok_or_else(|| FilterError::BadCode(value.to_owned()))?,
+        // The Web tab calls it so.
+        "code" | "status" => {
+            Test::Code(Code::parse(value).ok_or_else(|| bad("wire.filter.bad_code"))?)
+        }
         "verdict" => Test::Verdict(one_of("verdict", value, VERDICTS)?),
         "call" => Test::Call(one_of("call", value, Call::NAMES.map(|name| (name, name)))?),
         "is" => Test::Is(one_of("is", value, SORTS)?),
-        _ => return Err(FilterError::UnknownKey(key.to_owned())),
+        _ => {
+            return Err(FilterError::UnknownKey {
+                found: key.to_owned(),
+                known: KEYS,
+            });
+        }
     })
 }
 
@@ -207,17 +148,6 @@ fn one_of<T: Copy, const N: usize>(
         })
 }
 
-/// `404` or `4xx`.
-fn code(text: &str) -> Option<Test> {
-    match text.as_bytes() {
-        [first @ b'1'..=b'5', b'x' | b'X', b'x' | b'X'] => {
-            Some(Test::CodeClass(u16::from(first - b'0')))
-        }
-        [b'1'..=b'5', _, _] => text.parse().ok().map(Test::Code),
-        _ => None,
-    }
-}
-
 impl Test {
     fn holds(&self, row: &Row) -> bool {
         match (self, &row.what) {
@@ -236,9 +166,8 @@ impl Test {
                 Sort::Trouble => row.is_trouble(),
                 Sort::Marked => row.marked,
             },
-            (Test::Code(code), What::Message(message)) => message.code() == Some(*code),
-            (Test::CodeClass(class), What::Message(message)) => {
-                message.code().map(|code| code / 100) == Some(*class)
+            (Test::Code(wanted), What::Message(message)) => {
+                message.code().is_some_and(|code| wanted.holds(code))
             }
             (Test::Verdict(verdict), What::Message(message)) => verdict.holds(message),
             (Test::Verdict(Verdict::Refused), What::Call(call)) => call.error.is_some(),
@@ -343,6 +272,7 @@ mod tests {
             ("lab:WEB", true),
             ("lab:mail", false),
             ("-lab:mail", true),
+            ("!lab:mail", true),
             ("conn:54321", true),
             ("conn::6789", true),
             ("conn:12", true),
@@ -350,6 +280,7 @@ mod tests {
             ("conn:13", false),
             ("code:404", true),
             ("code:4xx", true),
+            ("status:404", true),
             ("code:5XX", false),
             ("is:message", true),
             ("is:call", false),
@@ -409,14 +340,17 @@ mod tests {
 
     #[test]
     fn what_is_no_filter_says_what_would_be() {
-        use FilterError::{BadCode, BadConnection, Empty, UnknownKey};
         let wrong = |text| Filter::parse(text, |_| None).expect_err(text);
-        assert_eq!(wrong("colour:red"), UnknownKey("colour".into()));
-        assert_eq!(wrong("conn:x"), BadConnection("x".into()));
-        assert_eq!(wrong("code:4"), BadCode("4".into()));
-        assert_eq!(wrong("code:600"), BadCode("600".into()));
-        assert_eq!(wrong("is:"), Empty("is:".into()));
-        assert_eq!(wrong("-"), Empty("-".into()));
+        let bad = FilterError::bad_value;
+        let unknown = FilterError::UnknownKey {
+            found: "colour".into(),
+            known: KEYS,
+        };
+        assert_eq!(wrong("colour:red"), unknown);
+        assert_eq!(wrong("conn:x"), bad("wire.filter.bad_connection", "x"));
+        assert_eq!(wrong("code:4"), bad("wire.filter.bad_code", "4"));
+        assert_eq!(wrong("code:600"), bad("wire.filter.bad_code", "600"));
+        assert_eq!(wrong("is:"), FilterError::Empty("is:".into()));
         let FilterError::NotOneOf { key, known, .. } = wrong("verdict:gone") else {
             panic!("a verdict is one of a few");
         };
@@ -424,7 +358,6 @@ mod tests {
             (key, &*known),
             ("verdict", "lost, late, dup, reordered, damaged, refused")
         );
-        assert_eq!(Filter::parse("  ", |_| None), Ok(None));
     }
 
     proptest! {

@@ -152,7 +152,7 @@ proptest! {
         const MEMORY: usize = 16 << 10;
         let mut log = Log::new(20, MEMORY);
         if filtered {
-            let filter = Filter::parse("-is:marked", |_| None).unwrap();
+            let filter = Filter::parse("!is:marked", |_| None).unwrap();
             log.set_sieve(Sieve { filter, only: None });
         }
         let mut pushed = 0;
