@@ -28,8 +28,10 @@ const PEERS: usize = 4_096;
 const SOCKETS: usize = 1_024;
 /// Calls of a socket that wait for its address.
 const WAITING: usize = 16;
-/// Rows of a flow on either side of a message among which the call that sent it is looked for.
+/// Rows of a flow on either side of a message among which the call that moved it is looked for.
 const NEAR: usize = 16;
+/// By how much what only its receiver told of stands before the call that received it: room for as many messages as one call takes.
+const BEFORE: Duration = Duration::from_micros(1);
 /// Bytes of a text that a summary shows.
 const SUMMARY: usize = 160;
 
@@ -79,10 +81,10 @@ impl Join {
         let flow = self.ends.flow_of(&call);
         let (at, lab, socket, end) = (call.at, call.lab, call.socket, call.end);
         let listens = end == End::Server && !matches!(call.call, Call::Accept { .. });
-        let sends = call.call.is_sending() && call.error.is_none();
+        let sent = call.call.payload().map(|_| call.call.is_sending());
         let id = log.push(at, Some(lab), flow, What::Call(call));
-        if sends {
-            stand_behind(log, flow, at, end);
+        if let Some(sent) = sent {
+            stand_beside(log, flow, at, end, sent);
         }
         // The first calls of a socket are made before it has an address.
         let known = match listens && flow.client.is_none() {
@@ -200,35 +202,43 @@ fn push(log: &mut Log, at: Duration, lab: Lab, flow: Flow, message: Message) -> 
     log.push(at, Some(lab), flow, What::Message(Box::new(message)))
 }
 
-/// When a message began: when the call was made that sent it. A lab takes the time of a message before or after that call, and what stands in the order
-/// of time would not always stand in the order of cause: first the call that sends, then what it sent, then the call that receives it.
+/// When a message began: when the call was made that sent it or, if only its arrival was seen, just before the call that received it. A lab takes the
+/// time of a message before or after that call, and what stands in the order of time would not always stand in the order of cause: first the call that
+/// sends, then what it sent, then the call that receives it.
 fn began(log: &Log, flow: Flow, message: &Message) -> Option<Duration> {
-    let Some(sent) = message.sent else {
-        return message.arrived.first().copied();
-    };
+    let seen = seen(message)?;
     if message.was_never_sent() {
-        return Some(sent);
+        return Some(seen);
     }
-    let sent_it = log
-        .near(flow, sent, NEAR)
-        .filter_map(|row| match &row.what {
-            What::Call(call) if call.end == message.from => {
-                Some((moved(call, true, sent, message.length)?, row.at))
-            }
-            _ => None,
-        });
-    Some(sent_it.min().map_or(sent, |(_, at)| at))
+    let sent = message.sent.is_some();
+    let near = log.near(flow, seen, NEAR);
+    let moved_it = near.filter_map(|row| match &row.what {
+        What::Call(call) if (call.end == message.from) == sent => {
+            Some((moved(call, sent, seen, message.length)?, row.at))
+        }
+        _ => None,
+    });
+    Some(match moved_it.min() {
+        Some((_, at)) if sent => at,
+        Some((_, at)) => at.saturating_sub(BEFORE),
+        None => seen,
+    })
 }
 
-/// A call was told: what it sent stands behind it from now on.
-fn stand_behind(log: &mut Log, flow: Flow, at: Duration, end: End) {
-    let near = log.near(flow, at, NEAR);
-    let sent_by_it = near.filter(|row| {
-        let message = row.message().filter(|message| message.from == end);
-        let sent = message.and_then(|message| message.sent);
-        sent.is_some_and(|sent| sent.abs_diff(at) <= TOGETHER)
+/// When a message was first seen, at either end.
+fn seen(message: &Message) -> Option<Duration> {
+    message.sent.or(message.arrived.first().copied())
+}
+
+/// A call was told: what it moved stands beside it from now on.
+fn stand_beside(log: &mut Log, flow: Flow, at: Duration, end: End, sent: bool) {
+    let moved_by_it = log.near(flow, at, NEAR).filter(|row| {
+        row.message().is_some_and(|message| {
+            let is_near = seen(message).is_some_and(|seen| seen.abs_diff(at) <= TOGETHER);
+            is_near && message.sent.is_some() == sent && (message.from == end) == sent
+        })
     });
-    let ids: Vec<RowId> = sent_by_it.map(|row| row.id).collect();
+    let ids: Vec<RowId> = moved_by_it.map(|row| row.id).collect();
     for id in ids {
         change(log, id, |_| {});
     }

@@ -821,34 +821,38 @@ fn a_message_stands_between_the_call_that_sends_it_and_the_one_that_receives_it(
         moves(1_000, End::Server, Call::Send),
         moves(1_040, End::Client, Call::Recv),
     ];
-    // What the server says of the time is after or before both calls, and what it says comes after or before what is told of them.
-    for (sent, first) in [
-        (1_060, 0),
-        (1_060, 1),
-        (1_060, 2),
-        (990, 0),
-        (990, 1),
-        (990, 2),
-    ] {
+    let order = |calls: &[SocketEvent], first: usize, message: &Message| {
         let mut log = Log::new(1_000, 16 << 20);
         let mut join = Join::default();
         for call in &calls[..first] {
             join.take_call(call.clone(), &mut log);
         }
-        let mut message = Message::new(Kind::Reply { code: 220 }, End::Server);
-        message.sent = Some(Duration::from_micros(sent));
-        message.length = 8;
-        push(&mut log, ms(1), Lab::Mail, flow, message);
+        for _ in 0..2 {
+            push(&mut log, ms(1), Lab::Mail, flow, message.clone());
+        }
         for call in &calls[first..] {
             join.take_call(call.clone(), &mut log);
         }
         let rows = (0..log.len()).filter_map(|place| log.shown(place));
-        let order: Vec<&str> = rows
-            .map(|row| match &row.what {
-                What::Call(call) => call.call.name(),
-                _ => "reply",
-            })
-            .collect();
-        assert_eq!(order, ["send", "reply", "recv"], "{sent} {first}");
+        let names = rows.map(|row| match &row.what {
+            What::Call(call) => call.call.name(),
+            _ => "reply",
+        });
+        names.collect::<Vec<_>>()
+    };
+    // What a lab says of the time is before or after both calls, and it is told before or after them.
+    for at in [990, 1_060].map(Duration::from_micros) {
+        let mut message = Message::new(Kind::Reply { code: 220 }, End::Server);
+        message.length = 8;
+        message.sent = Some(at);
+        for first in 0..=2 {
+            let all = ["send", "reply", "reply", "recv"];
+            assert_eq!(order(&calls, first, &message), all, "{at:?} {first}");
+        }
+        (message.sent, message.arrived) = (None, vec![at]);
+        for first in 0..=1 {
+            let all = ["reply", "reply", "recv"];
+            assert_eq!(order(&calls[1..], first, &message), all, "{at:?} {first}");
+        }
     }
 }

@@ -253,6 +253,7 @@ impl<'r> Builder<'r> {
             departs: 0,
             arrives: Vec::new(),
         });
+        let departure_at = self.stops.len();
         let senders = if message.was_never_sent() { 0 } else { calls };
         let departed = self.stop(
             (departure, from),
@@ -264,12 +265,18 @@ impl<'r> Builder<'r> {
         if !is_killed {
             for arrival in message.arrived.iter().take(MOST_COPIES) {
                 let at = (*arrival).max(departed);
-                self.stop(
+                let arrived = self.stop(
                     (at, other(from)),
                     (index, Move::Arrives),
                     message.length,
                     calls,
                 );
+                // Of a program that tells nothing we know that it has sent what our call received.
+                if let Some(stop) = self.stops.get_mut(departure_at)
+                    && stop.message == Some((index, Move::Departs))
+                {
+                    stop.at = stop.at.min(arrived);
+                }
             }
         }
     }

@@ -56,6 +56,25 @@ fn a_message_whose_clocks_disagree_never_arrives_before_it_leaves() {
     assert!(passage.arrives.iter().all(|row| *row >= passage.departs));
 }
 
+fn moves(at: u64, end: End, call: fn(Payload) -> Call) -> SocketEvent {
+    SocketEvent {
+        at: Duration::from_millis(at),
+        lab: Lab::Ping,
+        end,
+        socket: 1,
+        transport: Transport::Udp,
+        local: None,
+        peer: None,
+        call: call(Payload {
+            bytes: b"PING 17".as_slice().into(),
+            length: 7,
+            masked: false,
+            layer: Layer::Socket,
+        }),
+        error: None,
+    }
+}
+
 #[test]
 fn a_reply_that_the_link_killed_takes_no_call_from_the_next_one() {
     let reply = |id: RowId, fate| {
@@ -68,29 +87,14 @@ fn a_reply_that_the_link_killed_takes_no_call_from_the_next_one() {
             ..note(id)
         }
     };
-    let call = SocketEvent {
-        at: Duration::from_millis(2),
-        lab: Lab::Ping,
-        end: End::Server,
-        socket: 1,
-        transport: Transport::Udp,
-        local: None,
-        peer: None,
-        call: Call::SendTo(Payload {
-            bytes: b"PING 17".as_slice().into(),
-            length: 7,
-            masked: false,
-            layer: Layer::Socket,
-        }),
-        error: None,
-    };
-    let sendto = Row {
+    let call = moves(2, End::Server, Call::SendTo);
+    let call = Row {
         what: What::Call(call),
         ..note(2)
     };
     let rows = [
         reply(1, Fate::Killed(Leg::Reply)),
-        sendto,
+        call,
         reply(2, Fate::InFlight),
     ];
     let view = LadderView::of(rows.iter(), 1);
@@ -101,4 +105,29 @@ fn a_reply_that_the_link_killed_takes_no_call_from_the_next_one() {
         .collect();
     assert_eq!(departs, [0, 1]);
     assert_eq!(view.rungs.len(), 2);
+}
+
+#[test]
+fn what_somebody_else_sent_arrives_at_the_call_that_received_it() {
+    // A lab looks at the clock after its call.
+    let mut message = Message::new(Kind::Request, End::Client);
+    message.arrived = vec![Duration::from_millis(3)];
+    message.length = 7;
+    message.fate = Fate::Arrived;
+    let rows = [
+        Row {
+            what: What::Call(moves(2, End::Server, Call::Recv)),
+            ..note(2)
+        },
+        Row {
+            what: What::Message(Box::new(message)),
+            ..note(3)
+        },
+    ];
+    let view = LadderView::of(rows.iter(), 3);
+    assert_eq!(view.rungs.len(), 1, "{view:?}");
+    assert_eq!(
+        (view.passages[0].departs, &*view.passages[0].arrives),
+        (0, &[0][..])
+    );
 }
