@@ -24,7 +24,7 @@ use crate::trace::wire::{Call, End, Lab, SocketEvent, SocketId, Subject, canonic
 
 /// Clients whose server's address is remembered.
 const PEERS: usize = 4_096;
-/// Sockets whose first calls wait for an address.
+/// Sockets whose first calls wait for an address, and whose last ones are asked for it.
 const SOCKETS: usize = 1_024;
 /// Calls of a socket that wait for its address.
 const WAITING: usize = 16;
@@ -39,6 +39,8 @@ const SUMMARY: usize = 160;
 pub struct Join {
     ends: Ends,
     sockets: Recent<SocketId, Vec<RowId>>,
+    /// Between whom a client's socket was last used: its `close` names nobody.
+    used: Recent<SocketId, Flow>,
     ping: PingJoin,
     web: WebJoin,
     mail: MailJoin,
@@ -49,6 +51,7 @@ impl Default for Join {
         Self {
             ends: Ends::default(),
             sockets: Recent::new(SOCKETS),
+            used: Recent::new(SOCKETS),
             ping: PingJoin::default(),
             web: WebJoin::default(),
             mail: MailJoin::default(),
@@ -78,7 +81,10 @@ impl Join {
 
     /// Takes in what a lab did with a socket.
     pub fn take_call(&mut self, call: SocketEvent, log: &mut Log) -> RowId {
-        let flow = self.ends.flow_of(&call);
+        let flow = match (self.ends.flow_of(&call), self.used.get(&call.socket)) {
+            (Flow { server: None, .. }, Some(used)) => *used,
+            (told, _) => told,
+        };
         let (at, lab, socket, end) = (call.at, call.lab, call.socket, call.end);
         let listens = end == End::Server && !matches!(call.call, Call::Accept { .. });
         let sent = call.call.payload().map(|_| call.call.is_sending());
@@ -92,6 +98,9 @@ impl Join {
             false => flow.client.is_some() && flow.server.is_some(),
         };
         if known {
+            if end == End::Client && self.used.get(&socket) != Some(&flow) {
+                self.used.insert(socket, flow);
+            }
             for id in self.sockets.take(&socket).into_iter().flatten() {
                 log.change(id, |row| row.flow = flow);
             }
