@@ -557,6 +557,23 @@ fn the_details_tell_in_words_what_happened() {
 }
 
 #[test]
+fn the_bars_of_the_distribution_keep_their_units() {
+    let mut bench = Bench::new(Lang::En, "none").started();
+    bench.rtt = |seq| Duration::from_micros(200 << (seq % 6));
+    let mut bench = bench.run(10.0).keys("vvv");
+    for (width, height) in [(60, 24), (80, 24), (120, 36)] {
+        let screen = bench.screen(width, height);
+        let mut rows = screen
+            .lines()
+            .skip_while(|row| !row.contains("RTT distribution"));
+        let of_panel = rows.by_ref().skip(1).take_while(|row| !row.contains('╰'));
+        let labels = of_panel.last().and_then(|row| row.split('│').nth(1));
+        let labels = labels.unwrap_or_else(|| panic!("no panel in\n{screen}"));
+        assert!(labels.contains("ms") && !labels.contains('…'), "{screen}");
+    }
+}
+
+#[test]
 fn enter_on_a_datagram_of_ours_opens_its_ping() {
     let mut bench = Bench::new(Lang::En, "none").started().run(5.0).keys("v");
     for _ in 0..2 {

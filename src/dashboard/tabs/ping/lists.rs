@@ -390,19 +390,19 @@ fn draw_rtt_histogram(
     else {
         return;
     };
-    // As many bars as fit, by joining neighbours.
-    let fitting = usize::from(inside.width / 6).clamp(1, bars.counts.len());
-    let joined = bars.counts.len().div_ceil(fitting);
-    let labels: Vec<String> = bars
-        .edges
-        .iter()
-        .step_by(joined)
+    // As many bars as fit with their labels, a blank apart, by joining neighbours.
+    let edges = bars.edges.iter();
+    let labels: Vec<String> = edges
         .map(|edge| phrases::time(*edge).replace(' ', ""))
         .collect();
+    let widest = labels.iter().map(|label| text::width(label)).max();
+    let slot = widest.unwrap_or_default() + 1;
+    let fitting = (usize::from(inside.width) / slot).clamp(1, bars.counts.len());
+    let joined = bars.counts.len().div_ceil(fitting);
     let bins: Vec<Bin> = bars
         .counts
         .chunks(joined)
-        .zip(&labels)
+        .zip(labels.iter().step_by(joined))
         .map(|(counts, label)| Bin {
             label,
             count: counts.iter().sum(),
