@@ -120,6 +120,13 @@ const LAYERS: &[Layer] = &[
         never: &SOCKETS,
     },
     Layer {
+        name: "net: the terminal that a password is typed at",
+        files: &["net/password/terminal.rs"],
+        modules: &["proto"],
+        crates: &["std", "crossterm", "zeroize"],
+        never: &SOCKETS,
+    },
+    Layer {
         name: "net",
         files: &["net.rs", "net/"],
         modules: &["net", "proto", "trace", "settings", "words"],
@@ -148,14 +155,7 @@ const LAYERS: &[Layer] = &[
         name: "headless",
         files: &["headless.rs", "headless/"],
         modules: &["headless", "proto", "trace", "words", "settings", "net"],
-        crates: &[
-            "std",
-            "rpassword",
-            "serde",
-            "serde_json",
-            "thiserror",
-            "tokio",
-        ],
+        crates: &["std", "serde", "serde_json", "thiserror", "tokio"],
         never: &SOCKETS,
     },
     Layer {

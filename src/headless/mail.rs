@@ -19,6 +19,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::dialogue::{Said, micros};
 use super::output::{Format, INTERRUPTED, Output};
 use crate::net::mail_client;
+use crate::net::password;
 use crate::net::stop::StopRequest;
 use crate::proto::secret::Secret;
 use crate::proto::smtp::code::Class;
@@ -158,12 +159,18 @@ fn complain(summary: &Summary, words: Words, mut err: impl Write) -> io::Result<
         .map_or(Ok(()), |advice| writeln!(err, "{advice}"))
 }
 
-/// Gets a password from the person at the terminal, without echo.
+/// Gets a password from the person at the terminal, without echo. Nothing has begun yet: Ctrl+C ends the program.
 fn ask(prompt: &str) -> io::Result<Secret> {
     if !io::stdin().is_terminal() {
         return Err(io::ErrorKind::NotConnected.into());
     }
-    rpassword::prompt_password(prompt).map(|typed| Secret::new(typed.into_bytes()))
+    let typed = password::ask(prompt);
+    if let Err(error) = &typed
+        && error.kind() == io::ErrorKind::Interrupted
+    {
+        std::process::exit(i32::from(INTERRUPTED));
+    }
+    typed
 }
 
 /// Lets the first Ctrl+C end the session with QUIT, and the second one at once. Tells whether one came.

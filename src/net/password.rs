@@ -1,6 +1,8 @@
-//! Where a password comes from: what was typed, a command, a file or a variable. The settings name the source, and never the password.
+//! Where a password comes from: what was typed, a command, a file or a variable. One that is nowhere is asked for at the terminal. The settings name the source, and never the password.
 //!
 //! It stands apart so that one place reads secrets, bounds what it reads, and ends a command that does not end.
+
+mod terminal;
 
 use std::io::{self, Read};
 use std::process::Stdio;
@@ -13,6 +15,8 @@ use zeroize::Zeroizing;
 use crate::proto::secret::Secret;
 use crate::proto::smtp::outcome::Failure;
 use crate::proto::smtp::plan::Password;
+
+pub use terminal::ask;
 
 /// How long a command may take: it may ask a person to unlock a key ring.
 const COMMAND: Duration = Duration::from_secs(60);

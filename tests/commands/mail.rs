@@ -630,14 +630,24 @@ fn a_password_is_asked_for_without_echo() {
         let all = [&all[..], &["--lang", lang]].concat();
         let mut terminal = Terminal::start((100, 60), &all, &state);
         terminal.wait_for_text(&[asked]);
-        terminal.wait_for_no_echo();
+        // Who sees the prompt may type at once.
+        assert!(!terminal.shows_typing());
         terminal.keys(&format!("{PASSWORD}\r"));
         terminal.wait_for_text(&["235 2.7.0", "221 2.0.0"]);
         let shown = String::from_utf8_lossy(terminal.bytes()).into_owned();
         for secret in ENCODED.iter().chain(&[PASSWORD]) {
             assert!(!shown.contains(secret), "{secret} in {shown}");
         }
-        assert_eq!(terminal.finish().code, 0);
+        let ended = terminal.finish();
+        assert_eq!(ended.code, 0);
+        ended.assert_lines_given_back();
+        // Ctrl+C leaves the terminal as it was, too.
+        let mut terminal = Terminal::start((100, 60), &all, &state);
+        terminal.wait_for_text(&[asked]);
+        terminal.keys("half\u{3}");
+        let ended = terminal.finish();
+        assert_eq!(ended.code, 130);
+        ended.assert_lines_given_back();
     }
 }
 

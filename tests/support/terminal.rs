@@ -145,13 +145,9 @@ impl Terminal {
             .expect("the terminal takes keys");
     }
 
-    /// Waits until what is typed is no longer echoed.
-    pub fn wait_for_no_echo(&self) {
-        let deadline = Instant::now() + PATIENCE;
-        while modes(&*self.master).0[3] & ECHO != 0 {
-            assert!(Instant::now() < deadline, "what is typed is echoed");
-            std::thread::sleep(LOOK);
-        }
+    /// Whether what is typed is echoed.
+    pub fn shows_typing(&self) -> bool {
+        modes(&*self.master).0[3] & ECHO != 0
     }
 
     /// Gives the terminal another size in (columns, rows).
@@ -365,9 +361,14 @@ impl Ended {
         self.screen.contents()
     }
 
+    /// Fails unless lines are typed and shown as they were before.
+    pub fn assert_lines_given_back(&self) {
+        assert_eq!(self.modes.0, self.modes.1, "the line discipline");
+    }
+
     /// Fails unless the terminal is as it was before, its cursor visible, and nothing is reported or held back any more.
     pub fn assert_given_back(&self) {
-        assert_eq!(self.modes.0, self.modes.1, "the line discipline");
+        self.assert_lines_given_back();
         assert!(!self.screen.alternate_screen(), "the main screen is back");
         assert!(!self.screen.hide_cursor(), "the cursor is visible");
         assert!(!self.screen.bracketed_paste(), "pastes are not bracketed");
