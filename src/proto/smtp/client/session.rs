@@ -97,7 +97,7 @@ impl Client {
         let again = self.link == Link::Encrypted && self.job.security == Security::StartTls;
         let next = match wish {
             Wish::Say(Asked::Quit) | Wish::Nothing => None,
-            Wish::Say(Asked::Ehlo | Asked::Helo) if again => Some(5),
+            Wish::Say(Asked::Ehlo | Asked::Helo) if again => Some(4),
             Wish::Say(Asked::Rset) => self.rank(Stage::Data),
             Wish::Say(asked) => self.rank(asked.stage()),
             Wish::Handshake => self.rank(Stage::Tls),
@@ -112,15 +112,15 @@ impl Client {
             Stage::Connect => 0,
             Stage::Banner => 1,
             Stage::Ehlo | Stage::Helo => 2,
-            Stage::StartTls => 3,
             // With TLS from the first byte the greeting comes after it.
             Stage::Tls if self.job.security == Security::Tls => 1,
-            Stage::Tls => 4,
-            Stage::Auth => 6,
-            Stage::Mail => 7,
-            Stage::Rcpt => 8,
-            Stage::Data => 9,
-            Stage::Dot | Stage::Bdat => 10,
+            // Nothing can be said between the two, and who asks for the one wants to see the other.
+            Stage::StartTls | Stage::Tls => 3,
+            Stage::Auth => 5,
+            Stage::Mail => 6,
+            Stage::Rcpt => 7,
+            Stage::Data => 8,
+            Stage::Dot | Stage::Bdat => 9,
             _ => return None,
         };
         Some(rank)

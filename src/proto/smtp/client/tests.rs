@@ -929,7 +929,7 @@ fn quit_after_ends_where_it_says() {
         (Stage::Connect, 0, false),
         (Stage::Banner, 0, true),
         (Stage::Ehlo, 1, true),
-        (Stage::StartTls, 2, false),
+        (Stage::StartTls, 2, true),
         (Stage::Tls, 2, true),
         (Stage::Auth, 4, true),
         (Stage::Mail, 5, true),
