@@ -224,6 +224,7 @@ fn tls_lines(card: &TlsCard) -> Vec<String> {
 fn distrust(why: &Distrust) -> String {
     match why {
         Distrust::UnknownIssuer => "unknown issuer".to_owned(),
+        Distrust::SignsItself => "self-signed".to_owned(),
         Distrust::Expired => "expired".to_owned(),
         Distrust::NotYetValid => "not yet valid".to_owned(),
         Distrust::WrongName => "made out for other names".to_owned(),
@@ -257,7 +258,7 @@ fn outcome_line(outcome: &Outcome, target: &str) -> Option<String> {
                 format!("No reply within {:.1}s", limit.as_secs_f64())
             }
             Failure::Tls(failure) => tls_failure(failure),
-            Failure::NotAReply(error) => format!("Not a reply: {}", escape_hostile(error)),
+            Failure::NotAReply(error) => format!("Not a reply: {error}"),
             Failure::NotOffered(need) => not_offered(need),
         },
     };

@@ -2,11 +2,15 @@
 
 use std::borrow::Cow;
 
-use super::{Words, phrases};
+use super::{Words, phrases, smtp};
+use crate::proto::smtp::code::{Class, Code};
 use crate::proto::smtp::outcome::{Distrust, Failure, Need, Outcome, RecipientFate, TlsFailure};
 use crate::proto::smtp::stage::Stage;
 use crate::trace::escape::escape_hostile;
 use crate::trace::mail::Summary;
+
+/// Bytes of a server's line that a sentence quotes.
+const LONGEST_LINE: usize = 60;
 
 /// What happened, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +48,12 @@ pub fn fate(fate: RecipientFate, words: Words) -> Cow<'static, str> {
 /// How a sending ended.
 pub fn summary(summary: &Summary, words: Words) -> Told {
     let stage = stage(summary.stage, words);
+    if let Some(code) = misplaced(summary) {
+        return Told::new(
+            words.fill("outcome.misplaced", &[("code", &code), ("stage", &stage)]),
+            words.t("outcome.misplaced_advice"),
+        );
+    }
     match &summary.outcome {
         Outcome::Sent => Told {
             what: words.t("outcome.sent").into_owned(),
@@ -71,6 +81,19 @@ pub fn summary(summary: &Summary, words: Words) -> Told {
             words.t("outcome.unknown_advice"),
         ),
     }
+}
+
+/// The code that a session ended at although it refuses nothing: 250 where only 235 or 354 will do.
+fn misplaced(summary: &Summary) -> Option<Code> {
+    if !matches!(summary.outcome, Outcome::Refused | Outcome::LoginRefused) {
+        return None;
+    }
+    let mut replies = summary
+        .recipients
+        .iter()
+        .filter_map(|one| one.reply.as_ref());
+    let code = replies.next()?.code;
+    (!matches!(code.class(), Class::Transient | Class::Permanent)).then_some(code)
 }
 
 /// Why nothing was decided; `stage` is in words.
@@ -108,15 +131,25 @@ pub fn failure(failure: &Failure, stage: &str, words: Words) -> Told {
             words.t("outcome.timed_out_advice"),
         ),
         Failure::Tls(failure) => tls_failure(failure, words),
-        Failure::NotAReply(bytes) => Told::new(
+        Failure::NotAReply(error) => Told::new(
             words.fill(
                 "outcome.not_a_reply",
-                &[("stage", &stage), ("bytes", &escape_hostile(bytes))],
+                &[
+                    ("why", &smtp::not_a_reply(error.problem, words)),
+                    ("stage", &stage),
+                    ("line", &escape_hostile(beginning(&error.line))),
+                ],
             ),
             words.t("outcome.not_a_reply_advice"),
         ),
         Failure::NotOffered(need) => lacking(need, words),
     }
+}
+
+/// So much of a line that a sentence can hold it.
+fn beginning(line: &[u8]) -> &[u8] {
+    let end = line.len().min(LONGEST_LINE);
+    line[..end].trim_ascii_end()
 }
 
 fn tls_failure(failure: &TlsFailure, words: Words) -> Told {
@@ -187,6 +220,7 @@ fn lacking(need: &Need, words: Words) -> Told {
 pub fn distrust(why: &Distrust, words: Words) -> Cow<'static, str> {
     match why {
         Distrust::UnknownIssuer => words.t("outcome.distrust.unknown_issuer"),
+        Distrust::SignsItself => words.t("outcome.distrust.signs_itself"),
         Distrust::Expired => words.t("outcome.distrust.expired"),
         Distrust::NotYetValid => words.t("outcome.distrust.not_yet_valid"),
         Distrust::WrongName => words.t("outcome.distrust.wrong_name"),
@@ -204,7 +238,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::proto::smtp::code::Code;
+    use crate::proto::smtp::address::Address;
+    use crate::proto::smtp::outcome::{Recipient, Verdict};
+    use crate::proto::smtp::reply::{Problem, ReplyError};
     use crate::words::Lang;
 
     fn every_outcome() -> Vec<Outcome> {
@@ -215,6 +251,7 @@ mod tests {
         };
         let distrusts = [
             Distrust::UnknownIssuer,
+            Distrust::SignsItself,
             Distrust::Expired,
             Distrust::NotYetValid,
             Distrust::WrongName,
@@ -230,7 +267,10 @@ mod tests {
             Failure::CannotConnect(text()),
             Failure::Lost(text()),
             Failure::TimedOut(Duration::from_secs(3)),
-            Failure::NotAReply(text()),
+            Failure::NotAReply(ReplyError {
+                problem: Problem::LineTooLong(8192),
+                line: "x\u{1b}[31m".repeat(50).as_bytes().into(),
+            }),
             Failure::Tls(TlsFailure::NotOffered),
             Failure::Tls(TlsFailure::Refused(Code(454))),
             Failure::Tls(TlsFailure::Injected(b"250 \x1b".as_slice().into())),
@@ -253,6 +293,44 @@ mod tests {
         ];
         all.extend(failures.into_iter().map(Outcome::Failed));
         all
+    }
+
+    #[test]
+    fn a_code_that_refuses_nothing_is_not_called_a_refusal() {
+        let ended = |outcome, stage, code| Summary {
+            outcome,
+            stage,
+            recipients: vec![Recipient {
+                address: Address::parse("bob@lab.example").unwrap(),
+                fate: RecipientFate::NotTried,
+                reply: Some(Verdict {
+                    stage,
+                    code: Code(code),
+                    enhanced: None,
+                    text: "ok".to_owned(),
+                }),
+            }],
+            sent: 0,
+            asked: 1,
+        };
+        let told = |ended: &Summary| summary(ended, Words(Lang::En));
+        for (outcome, stage) in [
+            (Outcome::LoginRefused, Stage::Auth),
+            (Outcome::Refused, Stage::Data),
+        ] {
+            let odd = told(&ended(outcome.clone(), stage, 250));
+            assert!(
+                odd.what.starts_with("The server answered with 250"),
+                "{odd:?}"
+            );
+            let advice = odd.advice.unwrap();
+            assert!(
+                !advice.contains("password") && advice.contains("354"),
+                "{advice}"
+            );
+            let refused = told(&ended(outcome, stage, 535));
+            assert!(refused.what.contains("refused"), "{refused:?}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::proto::smtp::address::Address;
 use crate::proto::smtp::code::Code;
 use crate::proto::smtp::outcome::{Distrust, TlsFailure, Verdict};
 use crate::proto::smtp::reply::{Limits, ReplyParser};
+use crate::proto::smtp::reply::{Problem, ReplyError};
 use crate::trace::mail::CertificateCard;
 
 fn address(text: &str) -> Address {
@@ -350,7 +351,13 @@ fn every_outcome_has_its_exit_code() {
         (failed(Failure::CannotConnect(text())), 3),
         (failed(Failure::Lost(text())), 3),
         (failed(Failure::TimedOut(ms(1))), 3),
-        (failed(Failure::NotAReply(text())), 3),
+        (
+            failed(Failure::NotAReply(ReplyError {
+                problem: Problem::NoCode,
+                line: b"x".as_slice().into(),
+            })),
+            3,
+        ),
         (failed(Failure::Tls(TlsFailure::NotOffered)), 4),
         (
             failed(Failure::Tls(TlsFailure::Untrusted(Distrust::Expired))),

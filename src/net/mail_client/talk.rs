@@ -345,7 +345,7 @@ impl<'a, 'p, R: FnMut(SendingEvent)> Talk<'a, 'p, R> {
 
     fn next_reply(&mut self) -> Result<Option<Reply>, Failure> {
         let next = self.parser.next_reply();
-        next.map_err(|error| Failure::NotAReply(error.to_string()))
+        next.map_err(Failure::NotAReply)
     }
 
     /// Hands a reply to the client, and reports it.

@@ -71,23 +71,41 @@ async fn another_name_is_refused() {
     assert_eq!(card.distrust, Some(Distrust::WrongName));
 }
 
+/// A certificate for `localhost` that signs itself, and the same as a file has it.
+fn signing_itself(is_ca: rcgen::IsCa, ends: i32) -> (Certificate, String) {
+    let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.is_ca = is_ca;
+    params.not_after = rcgen::date_time_ymd(ends, 1, 1);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let own = params.self_signed(&key).unwrap();
+    (Certificate::of(&own, &key), own.pem())
+}
+
+/// As `openssl req -x509` makes them: an authority, and a server's own at the same time.
+const AUTHORITY_TOO: rcgen::IsCa = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+
+#[tokio::test]
+async fn a_certificate_that_signs_itself_is_called_that() {
+    for is_ca in [AUTHORITY_TOO, rcgen::IsCa::NoCa] {
+        let (certificate, _) = signing_itself(is_ca, 4000);
+        let (card, said) = shake(&certificate, &Trust::default(), "localhost").await;
+        assert!(said.is_err());
+        assert_eq!(card.distrust, Some(Distrust::SignsItself));
+    }
+}
+
 #[tokio::test]
 async fn a_certificate_that_signs_itself_is_trusted_where_it_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    // As `openssl req -x509` makes them: an authority, and a server's own at the same time.
     let made = |ends| {
-        let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        params.not_after = rcgen::date_time_ymd(ends, 1, 1);
-        let key = rcgen::KeyPair::generate().unwrap();
-        let own = params.self_signed(&key).unwrap();
+        let (certificate, pem) = signing_itself(AUTHORITY_TOO, ends);
         let file = folder.path().join(format!("{ends}.pem"));
-        std::fs::write(&file, own.pem()).unwrap();
+        std::fs::write(&file, pem).unwrap();
         let trust = Trust {
             ca_files: vec![file],
             check: Check::Refuse,
         };
-        (Certificate::of(&own, &key), trust)
+        (certificate, trust)
     };
     let ((certificate, trust), (old, trust_in_old)) = (made(4000), made(2001));
     let (card, said) = shake(&certificate, &trust, "localhost").await;

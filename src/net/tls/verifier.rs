@@ -155,7 +155,10 @@ impl ServerCertVerifier for Recorder {
             .take(LONGEST_CHAIN)
             .map(|der| der.clone().into_owned())
             .collect();
-        seen.distrust = result.as_ref().err().map(distrust);
+        seen.distrust = result
+            .as_ref()
+            .err()
+            .map(|error| distrust(error, end_entity));
         match (result, self.check) {
             (Err(_), Check::Report) => Ok(ServerCertVerified::assertion()),
             (result, _) => result,
@@ -189,11 +192,17 @@ impl ServerCertVerifier for Recorder {
     }
 }
 
-fn distrust(error: &Error) -> Distrust {
+fn distrust(error: &Error, certificate: &CertificateDer) -> Distrust {
     let Error::InvalidCertificate(error) = error else {
         return Distrust::Other(error.to_string());
     };
     match error {
+        // Of one that is an authority too, as `openssl req -x509` makes them, the library has only its own name for what is wrong.
+        CertificateError::UnknownIssuer | CertificateError::Other(_)
+            if signs_itself(certificate) =>
+        {
+            Distrust::SignsItself
+        }
         CertificateError::UnknownIssuer => Distrust::UnknownIssuer,
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => Distrust::Expired,
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
@@ -206,4 +215,10 @@ fn distrust(error: &Error) -> Distrust {
         CertificateError::BadSignature => Distrust::BadSignature,
         other => Distrust::Other(other.to_string()),
     }
+}
+
+/// Whether a certificate names nobody but itself as the one who signed it.
+fn signs_itself(certificate: &CertificateDer) -> bool {
+    X509Certificate::from_der(certificate)
+        .is_ok_and(|(_, parsed)| parsed.subject().as_raw() == parsed.issuer().as_raw())
 }

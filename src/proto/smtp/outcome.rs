@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::address::Address;
 use super::code::{Code, Enhanced};
+use super::reply::ReplyError;
 use super::stage::Stage;
 use crate::proto::serial;
 
@@ -104,7 +105,7 @@ pub enum Failure {
     /// TLS was asked for and could not be had: not offered, refused, or the handshake failed.
     Tls(TlsFailure),
     /// A reply that is none.
-    NotAReply(String),
+    NotAReply(ReplyError),
     /// The server does not offer what the message or the plan needs.
     NotOffered(Need),
 }
@@ -146,6 +147,8 @@ pub enum Need {
 pub enum Distrust {
     /// No root that we know has signed the chain.
     UnknownIssuer,
+    /// It signs itself, so nobody else vouches for it.
+    SignsItself,
     Expired,
     NotYetValid,
     /// It is made out for other names.

@@ -108,19 +108,21 @@ const LINE: usize = 512;
 const EXCERPT: usize = 256;
 
 /// Why bytes are no reply. The session can't go on: nobody knows where the next reply begins.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplyError {
     pub problem: Problem,
     /// The beginning of the line it is about.
+    #[serde(with = "serial::bytes")]
     pub line: Box<[u8]>,
 }
 
 /// What is wrong. Its words for people stand under `smtp.reply_error.<name>`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
 pub enum Problem {
-    #[error("not a reply: a line begins with three digits and a space or hyphen")]
+    #[error("a line begins with three digits and a space or hyphen")]
     NoCode,
-    #[error("not a reply: the code is not between 200 and 599")]
+    #[error("the code is not between 200 and 599")]
     CodeOutOfRange,
     #[error("a line of the reply is longer than {0} bytes")]
     LineTooLong(usize),

@@ -23,7 +23,7 @@ use crate::proto::ping::{Outcome as PingOutcome, PingEvent, PingRecord};
 use crate::proto::smtp::address::{Address, Envelope};
 use crate::proto::smtp::code::{Code, Enhanced};
 use crate::proto::smtp::fault::{Action, Fault, Which};
-use crate::proto::smtp::reply::{Oddity, Reply};
+use crate::proto::smtp::reply::{Oddity, Problem, Reply, ReplyError};
 use crate::proto::smtp::server::EndOfData;
 use crate::proto::smtp::stage::Stage;
 use crate::trace::event::{EXCERPT, EchoDatagram, EchoEvent, Event, Excerpt, PingerEvent, Ruling};
@@ -597,6 +597,7 @@ fn distrust() -> BoxedStrategy<Distrust> {
     prop_oneof![
         select(vec![
             UnknownIssuer,
+            SignsItself,
             Expired,
             NotYetValid,
             WrongName,
@@ -606,6 +607,19 @@ fn distrust() -> BoxedStrategy<Distrust> {
         text().prop_map(Other),
     ]
     .boxed()
+}
+
+fn not_a_reply() -> BoxedStrategy<ReplyError> {
+    let problem = prop_oneof![
+        Just(Problem::NoCode),
+        Just(Problem::CodeOutOfRange),
+        any::<usize>().prop_map(Problem::LineTooLong),
+        any::<usize>().prop_map(Problem::TooManyLines),
+        any::<usize>().prop_map(Problem::TooLong),
+    ];
+    (problem, bytes())
+        .prop_map(|(problem, line)| ReplyError { problem, line })
+        .boxed()
 }
 
 fn failure() -> BoxedStrategy<Failure> {
@@ -628,7 +642,7 @@ fn failure() -> BoxedStrategy<Failure> {
         text().prop_map(Failure::Lost),
         moment().prop_map(Failure::TimedOut),
         tls.prop_map(Failure::Tls),
-        text().prop_map(Failure::NotAReply),
+        not_a_reply().prop_map(Failure::NotAReply),
         need.prop_map(Failure::NotOffered),
     ]
     .boxed()

@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::*;
 use crate::proto::secret::{Line, MASK};
 use crate::proto::smtp::code::Code;
-use crate::proto::smtp::reply::{Limits, ReplyParser};
+use crate::proto::smtp::reply::{Limits, Problem, ReplyError, ReplyParser};
 use crate::trace::escape::is_hostile;
 use crate::trace::mail::{CertificateCard, Summary};
 use proptest::prelude::*;
@@ -274,7 +274,13 @@ fn every_failure_is_told_in_a_line() {
             Failure::TimedOut(Duration::from_millis(1500)),
             "*** No reply within 1.5s",
         ),
-        (Failure::NotAReply("hi".to_owned()), "*** Not a reply: hi"),
+        (
+            Failure::NotAReply(ReplyError {
+                problem: Problem::NoCode,
+                line: b"hi\r\n".as_slice().into(),
+            }),
+            r#"*** Not a reply: a line begins with three digits and a space or hyphen: "hi\r\n""#,
+        ),
         (
             Failure::Tls(TlsFailure::NotOffered),
             "*** STARTTLS not advertised; not going on in clear text",

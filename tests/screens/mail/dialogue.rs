@@ -33,7 +33,7 @@ fn a_sent_mail_is_told_line_by_line() {
             "→ RCPT TO:<teacher@example.com>",
             "312 µs expected 250, 251",
             "← ◆ 354 Go on, end with a dot",
-            "1,234 bytes, 2 dots doubled",
+            "1,234 bytes, dots doubled: 2",
             "← ● 250 2.6.0 Message stored as 1",
             "accepted teacher@example.com",
             "Sent: the server has taken the message for every recipient.",

@@ -17,7 +17,7 @@ use crate::proto::smtp::outcome::{
     Distrust, Failure, Outcome, Recipient, RecipientFate, TlsFailure, Verdict,
 };
 use crate::proto::smtp::plan::{Order, Pace, Password, Plan, Retry, Security};
-use crate::proto::smtp::reply::{Limits, ReplyParser};
+use crate::proto::smtp::reply::{Limits, Problem, ReplyError, ReplyParser};
 use crate::proto::smtp::sasl::Mechanism;
 use crate::proto::smtp::stage::Stage;
 use crate::trace::clock::Clock;
@@ -561,7 +561,7 @@ fn every_line_is_told_with_what_it_means() {
     }
     bench.delivered("teacher@example.com");
     for text in [
-        "1,234 bytes, 2 dots doubled",
+        "1,234 bytes, dots doubled: 2",
         "◆ 354",
         "accepted  teacher@example.com",
         "● sent",
@@ -1022,7 +1022,10 @@ fn nothing_that_a_server_says_does_anything_to_the_screen() {
         550,
         "\u{1b}[2J\u{202e}",
     );
-    let failure = Failure::NotAReply("\u{1b}[2J".into());
+    let failure = Failure::NotAReply(ReplyError {
+        problem: Problem::NoCode,
+        line: b"\x1b[2J".as_slice().into(),
+    });
     bench.ends(Outcome::Failed(failure), Stage::Ehlo, vec![reply]);
     for keys in ["", "\n", "i", "v", "v", "v"] {
         for key in keys.chars() {

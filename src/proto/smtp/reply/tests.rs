@@ -158,7 +158,7 @@ fn what_is_no_reply_stops_the_session() {
     assert_eq!(parser.next_reply(), Err(error.clone()));
     assert_eq!(
         error.to_string(),
-        "not a reply: a line begins with three digits and a space or hyphen: \"nonsense\\r\\n\""
+        "a line begins with three digits and a space or hyphen: \"nonsense\\r\\n\""
     );
 }
 

@@ -24,7 +24,7 @@ const BODY_ROWS: u16 = 5;
 /// Rows that are kept for what is said below the field with the keys.
 const SAID_ROWS: u16 = 3;
 /// Rows of what became of the last sending.
-const FAILED_ROWS: usize = 4;
+const FAILED_ROWS: usize = 7;
 
 impl Compose {
     /// Draws the form; tells where the terminal's cursor belongs.
