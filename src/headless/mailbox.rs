@@ -422,12 +422,12 @@ pub fn summary_lines(report: &MailReport, words: Words) -> Vec<String> {
             ],
         ),
     ];
-    if counts.refused + counts.faults + counts.turned_away > 0 {
+    if counts.refused + counts.faults.unwrap_or(0) + counts.turned_away > 0 {
         lines.push(words.fill(
             "receive.troubles",
             &[
                 ("refused", &counts.refused),
-                ("faults", &counts.faults),
+                ("faults", &phrases::count_or_nothing(counts.faults)),
                 ("turned_away", &counts.turned_away),
             ],
         ));

@@ -64,7 +64,7 @@ struct Summary {
     malformed: u64,
     bytes_in: u64,
     bytes_out: u64,
-    accept_failures: u64,
+    accept_failures: Option<u64>,
     duration_us: RttMicros,
 }
 
@@ -367,14 +367,15 @@ pub fn summary_lines(figures: &WebFigures, words: Words) -> Vec<String> {
             ],
         ),
     ];
-    if counts.malformed + counts.cut_short + counts.refused + counts.accept_failures > 0 {
+    let failures = counts.accept_failures;
+    if counts.malformed + counts.cut_short + counts.refused + failures.unwrap_or(0) > 0 {
         lines.push(words.fill(
             "serve.troubles",
             &[
                 ("malformed", &counts.malformed),
                 ("cut_short", &counts.cut_short),
                 ("refused", &counts.refused),
-                ("accept_failures", &counts.accept_failures),
+                ("accept_failures", &phrases::count_or_nothing(failures)),
             ],
         ));
     }
@@ -440,6 +441,7 @@ mod tests {
             connections: 2,
             bytes_in: 300,
             bytes_out: 4096,
+            accept_failures: Some(0),
             ..WebCounts::default()
         };
         counts.count(Some(Status::OK), Ending::Complete);
@@ -447,6 +449,14 @@ mod tests {
         let mut durations = RttSummary::default();
         durations.record(Duration::from_micros(213));
         WebFigures { counts, durations }
+    }
+
+    #[test]
+    fn what_no_record_holds_is_not_said_to_be_none() {
+        let mut figures = figures();
+        figures.counts.accept_failures = None;
+        let lines = summary_lines(&figures, Words(Lang::En)).join("\n");
+        assert!(lines.contains("- times out of descriptors"), "{lines}");
     }
 
     #[test]

@@ -291,6 +291,8 @@ impl WebServer {
     pub fn figures(&self) -> WebFigures {
         let mut figures = self.server.table.figures();
         figures.counts.in_line = self.server.line.waiting() as u64;
+        // Those that were not counted did not happen here.
+        figures.counts.accept_failures.get_or_insert_default();
         figures
     }
 
@@ -346,7 +348,7 @@ async fn run(
                 tell_failed_accept(&log.0, error);
                 server
                     .table
-                    .count(|figures| figures.counts.accept_failures += 1);
+                    .count(|figures| *figures.counts.accept_failures.get_or_insert_default() += 1);
                 tokio::time::sleep(NO_DESCRIPTORS).await;
             }
             // A client that reset its connection before it was accepted is no failure of the socket.

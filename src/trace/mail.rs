@@ -383,8 +383,8 @@ pub struct MailCounts {
     pub bytes: u64,
     /// Messages that were refused or given up after DATA.
     pub refused: u64,
-    /// Replies that a fault spoilt.
-    pub faults: u64,
+    /// Replies that a fault spoilt; `None` where nobody knows, for no record holds them.
+    pub faults: Option<u64>,
     /// Sessions turned away because too many were open.
     pub turned_away: u64,
 }

@@ -323,8 +323,8 @@ pub struct WebCounts {
     pub malformed: u64,
     pub bytes_in: u64,
     pub bytes_out: u64,
-    /// Times that the system had no descriptor left for a connection.
-    pub accept_failures: u64,
+    /// Times that the system had no descriptor left for a connection; `None` where nobody knows, for no record holds them.
+    pub accept_failures: Option<u64>,
 }
 
 impl WebCounts {

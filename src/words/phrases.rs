@@ -103,6 +103,11 @@ pub fn percent_or_nothing(share: Option<f64>) -> String {
     share.map_or_else(|| NOTHING.to_owned(), percent)
 }
 
+/// A count that not everybody knows.
+pub fn count_or_nothing(count: Option<u64>) -> String {
+    count.map_or_else(|| NOTHING.to_owned(), |count| count.to_string())
+}
+
 /// An interval of shares: `[30.5–44.8]`, in percent.
 pub fn interval(interval: Option<(f64, f64)>) -> String {
     interval.map_or_else(String::new, |(low, high)| {
@@ -412,6 +417,7 @@ mod tests {
         assert_eq!(percent_or_nothing(None), "-");
         assert_eq!(time_or_nothing(None), "-");
         assert_eq!(micros(None), "-");
+        assert_eq!(count_or_nothing(None), "-");
         assert_eq!(percent_or_nothing(Some(0.374)), "37.4 %");
         assert_eq!(interval(Some((0.305, 0.448))), "[30.5–44.8]");
     }

@@ -51,7 +51,10 @@ fn assert_consistent(exchange: &Exchange) {
 
 /// The counters that these events add up to.
 fn sum(events: &[WebEvent]) -> WebCounts {
-    let mut counts = WebCounts::default();
+    let mut counts = WebCounts {
+        accept_failures: Some(0),
+        ..WebCounts::default()
+    };
     for event in events {
         match event {
             WebEvent::Opened { .. } => {

@@ -95,7 +95,7 @@ pub struct Summary {
     messages: u64,
     bytes: u64,
     refused: u64,
-    faults: u64,
+    faults: Option<u64>,
     turned_away: u64,
     /// Messages in the mailbox now.
     held: u64,

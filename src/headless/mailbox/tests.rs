@@ -136,7 +136,7 @@ fn report() -> MailReport {
             messages: 1,
             bytes: 1228,
             refused: 5,
-            faults: 6,
+            faults: Some(6),
             turned_away: 7,
         },
         held: 8,
@@ -194,6 +194,14 @@ fn people_see_how_to_reach_it_and_what_is_said() {
             "The mailbox holds 8 (12.3 kB)",
         ]
     );
+}
+
+#[test]
+fn what_no_record_holds_is_not_said_to_be_none() {
+    let mut report = report();
+    report.counts.faults = None;
+    let lines = summary_lines(&report, Words(Lang::En)).join("\n");
+    assert!(lines.contains("replies spoilt by faults: -,"), "{lines}");
 }
 
 #[test]

@@ -70,7 +70,7 @@ impl Counters {
             messages: get(&self.messages),
             bytes: get(&self.bytes),
             refused: get(&self.refused),
-            faults: get(&self.faults),
+            faults: Some(get(&self.faults)),
             turned_away: get(&self.turned_away),
         }
     }

@@ -150,7 +150,10 @@ fn connections(tab: &WebTab, scene: &Scene) -> Vec<Vec<Span<'static>>> {
     }
     for (key, count) in [
         ("web.count.refused", counts.refused),
-        ("web.count.accept_failures", counts.accept_failures),
+        (
+            "web.count.accept_failures",
+            counts.accept_failures.unwrap_or_default(),
+        ),
     ] {
         if count > 0 {
             parts.push(part(&words.t(key), count.to_string(), theme.bad, scene));
@@ -207,12 +210,16 @@ fn draw_large(tab: &WebTab, scene: &Scene, inside: Rect, buffer: &mut Buffer) {
         column.pair(&words.t(key), &number(count), theme.strong, false);
     }
     // Which calls failed for want of a descriptor is in no record.
-    let (failures, style) = match tab.sender.follows_record() {
-        true => (phrases::NOTHING.to_owned(), theme.dim),
-        false => (number(counts.accept_failures), theme.strong),
+    let style = match counts.accept_failures {
+        Some(_) => theme.strong,
+        None => theme.dim,
     };
-    let label = words.t("web.count.accept_failures");
-    column.pair(&label, &failures, style, false);
+    column.pair(
+        &words.t("web.count.accept_failures"),
+        &phrases::count_or_nothing(counts.accept_failures),
+        style,
+        false,
+    );
     for (key, bytes) in [
         ("web.count.bytes_in", counts.bytes_in),
         ("web.count.bytes_out", counts.bytes_out),

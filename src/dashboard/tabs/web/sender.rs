@@ -215,11 +215,6 @@ impl Sender {
         self.starts = Starts::InTheRecord;
     }
 
-    /// Whether what happens comes out of a record.
-    pub fn follows_record(&self) -> bool {
-        self.starts == Starts::InTheRecord
-    }
-
     pub fn take(&mut self, id: SenderId, event: SenderEvent) {
         if let SenderEvent::Connected { target, .. } = &event
             && self.starts == Starts::InTheRecord
