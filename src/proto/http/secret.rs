@@ -4,22 +4,26 @@
 //!
 //! - the values of `Authorization`, `Proxy-Authorization`, `Cookie` and `Set-Cookie` (RFC 9110 §11, RFC 6265);
 //! - the values of fields whose names say so ([`is_secret_name`]) in the query of a target or of any other URL, in a body of
-//!   `application/x-www-form-urlencoded`, and in a JSON body.
+//!   `application/x-www-form-urlencoded` or `multipart/form-data`, and in a JSON body;
+//! - the password in the authority of a URL, as in `http://bob:password@example.org/` (RFC 3986 §3.2.1).
 //!
 //! It stands apart from the parsers of messages because it must not trust them. It reads what is wrong on purpose, cut anywhere, and from both ends,
-//! and whoever takes a body for a head there shows a password. So three readers look at every byte: one for field lines, one for `name=value`, one
-//! for JSON. Where a message ends only matters to leave out what the chunked coding puts between two bytes of content. In doubt a byte is secret: a
-//! mask too long costs a look, one too short costs a password. In the bodies of requests the last two readers are always at work, in those of
-//! responses only behind a `Content-Type` that calls for them, for there a page would suffer from masks.
+//! and whoever takes a body for a head there shows a password. So five readers look at every byte: one for field lines, one for `name=value`, one
+//! for the parts of a form, one for JSON, one for the authorities of URLs. Where a message ends only matters to leave out what the chunked coding puts between two bytes of content. In doubt a byte is secret: a
+//! mask too long costs a look, one too short costs a password. In the bodies of requests all of them are always at work. In those of
+//! responses nobody sends a form in parts, and those for `name=value` and JSON are at work only behind a `Content-Type` that calls for them, for there
+//! a page would suffer from masks.
 //!
 //! A body with a content coding is not looked into.
 //!
 //! Most messages hold no secret, and a `Glance` tells so for much less than the readers cost.
 
+mod authority;
 mod framing;
 mod glance;
 mod json;
 mod line;
+mod multipart;
 mod name;
 mod parameters;
 
@@ -27,10 +31,12 @@ use std::ops::Range;
 
 pub use self::name::is_secret_name;
 
+use self::authority::Authority;
 use self::framing::{Framing, Place, Role};
 use self::glance::Glance;
 use self::json::Json;
 use self::line::Line;
+use self::multipart::Multipart;
 use self::parameters::{Ends, Parameters};
 use crate::proto::secret::MASK;
 
@@ -48,7 +54,9 @@ pub struct Scanner {
     framing: Framing,
     line: Line,
     parameters: Parameters,
+    multipart: Multipart,
     json: Json,
+    authority: Authority,
     /// Some bytes were not seen: nobody knows what the next ones belong to.
     lost: bool,
     /// It stands at the beginning of a message, and none before that matters.
@@ -63,6 +71,8 @@ impl Scanner {
             framing: Framing::default(),
             line: Line::default(),
             parameters: Parameters::default(),
+            multipart: Multipart::default(),
+            authority: Authority::default(),
             json: Json::default(),
             lost: false,
             is_fresh: true,
@@ -87,6 +97,7 @@ impl Scanner {
             && !self.reads_json();
         self.lost |= !is_plain;
         self.line.miss();
+        self.authority.miss();
         self.framing = Framing::at(Place::Rest);
     }
 
@@ -120,7 +131,7 @@ impl Scanner {
                 at += skipped;
                 continue;
             }
-            if self.step(bytes[at]) {
+            if self.step(&bytes[at..]) {
                 secrets.add(at..at + 1);
             }
             at += 1;
@@ -128,31 +139,36 @@ impl Scanner {
         secrets.0
     }
 
-    fn step(&mut self, byte: u8) -> bool {
+    /// Takes the first of these bytes.
+    fn step(&mut self, bytes: &[u8]) -> bool {
         let was_in_body = self.framing.is_in_body();
-        let is_secret = match self.framing.role(byte) {
+        let plain = self.framing.plain_bytes().clamp(1, bytes.len() as u64) as usize;
+        let is_secret = match self.framing.role(bytes[0]) {
             Role::Coding => false,
-            Role::Message => self.read(byte),
+            Role::Message => self.read(bytes[0], &bytes[..plain]),
         };
         self.turn(was_in_body);
         is_secret
     }
 
-    fn read(&mut self, byte: u8) -> bool {
+    /// Takes a byte, which is the first of those that are known to belong to the message, too.
+    fn read(&mut self, byte: u8, bytes: &[u8]) -> bool {
         let in_line = self.line.step(byte);
         let ends = self.ends();
         let in_value = match self.reads_parameters() {
             true => self.parameters.step(byte, ends),
             false => self.parameters.step_in_url(byte),
         };
+        let in_part = self.side == Side::Request && self.multipart.step(byte);
         let in_json = self.reads_json() && self.json.step(byte);
+        let in_authority = self.authority.step(bytes);
         if byte == b'\n'
             && self.framing.is_in_head()
             && let Some(head) = self.line.take_head()
         {
             self.framing = Framing::behind(&head, self.side);
         }
-        in_line || in_value || in_json
+        in_line || in_value || in_part || in_json || in_authority
     }
 
     /// Begins a head behind a body.
@@ -164,13 +180,18 @@ impl Scanner {
 
     /// How many bytes none of the readers needs to see.
     fn skip(&mut self, bytes: &[u8]) -> usize {
-        if !self.line.is_deaf() || !self.parameters.is_idle() || !self.json.is_idle() {
+        let is_idle = self.line.is_deaf()
+            && self.parameters.is_idle()
+            && (self.side == Side::Response || self.multipart.is_idle())
+            && self.json.is_idle()
+            && self.authority.is_idle();
+        if !is_idle {
             return 0;
         }
         let most = self.framing.plain_bytes().min(bytes.len() as u64) as usize;
         let (reads_parameters, reads_json) = (self.reads_parameters(), self.reads_json());
         let matters = |&byte: &u8| match byte {
-            b'\r' | b'\n' | b'?' => true,
+            b'\r' | b'\n' | b'?' | b':' => true,
             b'=' => reads_parameters,
             b'"' => reads_json,
             _ => false,

@@ -4,6 +4,7 @@
 //! unsure of, they read. It looks at the signs that have to stand before a secret (a colon, an equals sign) and at the word in front of them.
 
 use super::Side;
+use super::authority::may_hold_password;
 use super::name::{self, is_secret_name};
 use super::parameters::is_boundary;
 
@@ -32,6 +33,7 @@ impl Glance {
         for at in memchr::memchr3_iter(b':', b'=', sign, bytes) {
             let before = &bytes[..at];
             match bytes[at] {
+                b':' if may_hold_password(&bytes[at + 1..]) => return Glance::Unsure,
                 b':' => match field(before.trim_ascii_end(), side) {
                     Field::Secret => return Glance::Unsure,
                     Field::Type if calls_for_readers(side, &bytes[at + 1..]) => {
@@ -73,6 +75,8 @@ fn field(before: &[u8], side: Side) -> Field {
     match before.last().map(u8::to_ascii_lowercase) {
         Some(b'n') if ends_with(b"authorization") => Field::Secret,
         Some(b'e') if ends_with(b"cookie") => Field::Secret,
+        // A part of a form.
+        Some(b'n') if side == Side::Request && ends_with(b"content-disposition") => Field::Secret,
         // Chunks may cut any word in two.
         Some(b'g') if ends_with(b"transfer-encoding") => Field::Secret,
         // A member of an object of JSON.

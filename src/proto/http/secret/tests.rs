@@ -53,6 +53,14 @@ fn only_the_values_are_masked() {
             "POST / HTTP/1.1\r\nContent-Length: 999\r\n\r\n{\"a\": \"b\\\"\", \"pass\\u0077ord\" : \"hunt\\\"er\", \"token\":12, \"pwd\":[\"x]\", {}], \"c\": 1}",
             "POST / HTTP/1.1\r\nContent-Length: 999\r\n\r\n{\"a\": \"b\\\"\", \"pass\\u0077ord\" : \"********\", \"token\":**, \"pwd\":[********], \"c\": 1}",
         ),
+        (
+            "POST / HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=xY\r\n\r\n--xY\r\nContent-Disposition: form-data; name=\"user\"; filename=\"password\"\r\n\r\nbob\r\n--xY\r\ncontent-disposition : form-data; filename=\"a;b\";\r\n name=\"my;pass%77ord\"\r\nContent-Type: text/plain\r\n\r\n--hunter\r\n\r\n--x-2.Zz\r\n--xY\r\nContent-Disposition: form-data; name=q\r\n\r\nplain\r\n--xY--\r\n",
+            "POST / HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=xY\r\n\r\n--xY\r\nContent-Disposition: form-data; name=\"user\"; filename=\"password\"\r\n\r\nbob\r\n--xY\r\ncontent-disposition : form-data; filename=\"a;b\";\r\n name=\"my;pass%77ord\"\r\nContent-Type: text/plain\r\n\r\n********\r\n\r\n--x*****\r\n--xY\r\nContent-Disposition: form-data; name=q\r\n\r\nplain\r\n--xY--\r\n",
+        ),
+        (
+            "GET http://bob:hunter-2.Zz@h:8080/a:b@c HTTP/1.1\r\nReferer: http://h:8080/\r\nOrigin: http://[::1]:80\r\nX: ftp://b:p:@ss@h, x://a://b:c@d mailto:a:b@c\r\n\r\n",
+            "GET http://bob:***********@h:8080/a:b@c HTTP/1.1\r\nReferer: http://h:8080/\r\nOrigin: http://[::1]:80\r\nX: ftp://b:*****@h, x://a://b:*@d mailto:a:b@c\r\n\r\n",
+        ),
         // The length is wrong: what follows is still the same form to whoever reads over somebody's shoulder.
         (
             "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\npassword=hunter-2.Zz",
@@ -106,6 +114,20 @@ fn pages_stay_as_they_are_and_answers_in_json_do_not() {
 }
 
 #[test]
+fn a_password_in_a_url_that_is_cut_is_masked_before_it_is_known_to_be_one() {
+    let text = b"GET http://bob:hunter-2.Zz@h:8080/ HTTP/1.1\r\nHost: h:8080\r\n\r\n";
+    for size in 1..text.len() {
+        let shown = String::from_utf8(masked_in_pieces(Side::Request, text, &[size])).unwrap();
+        // Only where the cut comes behind the password is it known that the host is none.
+        let rest = shown.strip_prefix("GET http://bob:***********").unwrap();
+        assert!(
+            rest.ends_with("/ HTTP/1.1\r\nHost: h:8080\r\n\r\n"),
+            "{shown}"
+        );
+    }
+}
+
+#[test]
 fn what_was_missed_makes_the_rest_secret_but_not_of_a_page() {
     let mut request = Scanner::new(Side::Request);
     request.scan(b"GET / HTTP/1.1\r\n");
@@ -147,6 +169,9 @@ fn request() -> impl Strategy<Value = String> {
         Just(String::new()),
         Just(format!("user=bob&password={WORD}&x=y")),
         Just(format!("passwd={WORD}")),
+        Just(format!(
+            "--b\r\nContent-Disposition: form-data; name=\"pwd\"\r\n\r\n{WORD}\r\n--b--\r\n"
+        )),
         Just(format!("{{\n \"user\": \"x\", \"secret\": \"{WORD}\"\n}}")),
         Just(format!(
             "{{\"token\" : [\"{WORD}\", {{\"a\": \"{WORD}\"}}]}}"
@@ -220,6 +245,12 @@ fn traps() -> impl Strategy<Value = Vec<u8>> {
         "set-cookie",
         "AUTHORIZATION",
         "Content-Type",
+        "content-disposition",
+        "form-data; name=",
+        "--",
+        "://",
+        "/",
+        "@",
         "Content-Length",
         "Transfer-Encoding",
         "chunked",
