@@ -204,7 +204,9 @@ fn replay_file_flags() -> [Arg; 3] {
 fn commands(words: Words) -> clap::Command {
     let echo = subcommand("echo")
         .arg(Arg::new("count").long("count").value_name("N"))
-        .args([switch("quiet"), switch("json"), switch("list-presets")])
+        .args([switch("quiet"), switch("json")])
+        // Nothing runs, so there is nothing to keep or to count.
+        .arg(switch("list-presets").conflicts_with_all(["count", "quiet", "capture", "record"]))
         .args(file_flags());
     let csv = Arg::new("csv")
         .long("csv")
@@ -389,15 +391,31 @@ fn files(matches: &ArgMatches) -> Result<Files, SettingsError> {
             false => Secrets::Masked,
         },
     };
-    match &files.record {
-        Some(path) if files.capture.as_ref() == Some(path) => Err(bad_value(
-            "record",
-            &path.to_string_lossy(),
-            Problem::NotAllowed,
-            "settings.allowed.record_file",
-        )),
-        _ => Ok(files),
+    let other = |id: &'static str, path: &Path, allowed| {
+        let path = path.to_string_lossy();
+        Err(bad_value(id, &path, Problem::NotAllowed, allowed))
+    };
+    let kept = [&files.capture, &files.record].map(Option::as_deref);
+    if let [Some(capture), Some(record)] = kept
+        && is_same_file(capture, record)
+    {
+        return other("record", record, "settings.allowed.record_file");
     }
+    for id in ["csv", "log-file"] {
+        let path = own(id).and_then(|matches| matches.get_one::<PathBuf>(id));
+        for kept in kept.into_iter().flatten() {
+            if let Some(path) = path.filter(|path| is_same_file(path, kept)) {
+                return other(id, path, "settings.allowed.other_file");
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// Whether two names are written for one file. Links are not looked into.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    whole(one) == whole(other)
 }
 
 /// The command and what only its flags say.

@@ -619,6 +619,26 @@ fn bad_use_is_explained_in_the_chosen_language() {
             "sockscope: --record：record = “a”：请写与 --capture 不同的文件\n",
         ),
         (
+            "echo --capture a --record ./a",
+            "sockscope: --record: record = \"./a\": write another file than that of --capture\n",
+            "sockscope: --record：record = “./a”：请写与 --capture 不同的文件\n",
+        ),
+        (
+            "ping --record a --csv a",
+            "sockscope: --csv: csv = \"a\": write another file than those of --capture and --record\n",
+            "sockscope: --csv：csv = “a”：请写与 --capture 和 --record 不同的文件\n",
+        ),
+        (
+            "--capture a serve --log-file ./a",
+            "sockscope: --log-file: log-file = \"./a\": write another file than those of --capture and --record\n",
+            "sockscope: --log-file：log-file = “./a”：请写与 --capture 和 --record 不同的文件\n",
+        ),
+        (
+            "echo --list-presets --record a",
+            "sockscope: --list-presets cannot go together with --record <FILE>\n",
+            "sockscope: --list-presets 不能与 --record <FILE> 同时使用\n",
+        ),
+        (
             "--show-secrets replay a",
             "sockscope: --show-secrets cannot go together with replay\n",
             "sockscope: --show-secrets 不能与 replay 同时使用\n",
