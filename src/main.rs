@@ -465,8 +465,9 @@ fn run_ping(
     };
     with_files(invocation, words, clock, |recorder| {
         let out = output(&invocation.files);
-        let ended = runtime()
-            .and_then(|runtime| runtime.block_on(ping::run(run, recorder, words, clock, out)));
+        let ended = runtime().and_then(|runtime| {
+            runtime.block_on(ping::run(run, recorder, words, clock, out, io::stderr()))
+        });
         match ended {
             Ok(true) => DONE,
             Ok(false) => IN_VAIN,

@@ -65,12 +65,14 @@ enum Line<'a> {
 }
 
 /// Pings until every ping is decided, or until it is asked to stop or its reader has gone; then prints the summaries. Tells whether any reply came.
+/// A CSV file that can't be written any further is told to `err`, and the pings go on.
 pub async fn run(
     run: PingRun,
     recorder: Recorder,
     words: Words,
     clock: Clock,
     out: impl Write,
+    err: impl Write,
 ) -> io::Result<bool> {
     let mut stop = StopRequest::listen()?;
     let wake = Arc::new(tokio::sync::Notify::new());
@@ -79,10 +81,6 @@ pub async fn run(
         move || wake.notify_one()
     })
     .recording(recorder);
-    let csv = run
-        .csv
-        .map(|file| CsvFile::new(file, &csv::PING_COLUMNS))
-        .transpose()?;
     let names = run
         .targets
         .iter()
@@ -96,8 +94,12 @@ pub async fn run(
         clock,
         clock_step: run.clock_step,
         names,
-        csv,
+        csv: None,
+        err,
     };
+    if let Some(file) = run.csv {
+        printer.begin_csv(file);
+    }
     let mut pingers = Vec::new();
     for (id, target) in run.targets.iter().enumerate() {
         printer.opening(target, &plan)?;
@@ -134,17 +136,34 @@ pub async fn run(
     Ok(any_reply)
 }
 
-struct Printer<W: Write> {
+struct Printer<W: Write, E: Write> {
     output: Output<W>,
     format: Format,
     words: Words,
     clock: Clock,
     clock_step: Duration,
     names: Vec<String>,
-    csv: Option<CsvFile<File>>,
+    csv: Option<CsvFile<Box<dyn Write>>>,
+    err: E,
 }
 
-impl<W: Write> Printer<W> {
+impl<W: Write, E: Write> Printer<W, E> {
+    fn begin_csv(&mut self, file: impl Write + 'static) {
+        let file: Box<dyn Write> = Box::new(file);
+        match CsvFile::new(file, &csv::PING_COLUMNS) {
+            Ok(csv) => self.csv = Some(csv),
+            Err(error) => self.end_csv(&error),
+        }
+    }
+
+    /// Leaves the file as it is: a full disk is no reason to stop pinging.
+    fn end_csv(&mut self, error: &io::Error) {
+        self.csv = None;
+        let said = self.words.fill("ping.csv_failed", &[("error", error)]);
+        // Where nobody reads it, nobody can be told.
+        let _ = writeln!(self.err, "sockscope: {said}");
+    }
+
     fn opening(&mut self, target: &NamedTarget, plan: &Plan) -> io::Result<()> {
         if self.format == Format::Json {
             return Ok(());
@@ -214,9 +233,12 @@ impl<W: Write> Printer<W> {
     }
 
     fn settled(&mut self, target: TargetId, record: &PingRecord) -> io::Result<()> {
-        let name = self.names.get(target).map_or("", String::as_str);
-        if let Some(csv) = &mut self.csv {
-            csv.row(&csv::ping_cells(name, record, &self.clock))?;
+        let name = self.names.get(target).cloned().unwrap_or_default();
+        let cells = csv::ping_cells(&name, record, &self.clock);
+        if let Some(csv) = &mut self.csv
+            && let Err(error) = csv.row(&cells)
+        {
+            self.end_csv(&error);
         }
         if self.format == Format::Json {
             let PingRecord {
@@ -227,7 +249,7 @@ impl<W: Write> Printer<W> {
                 ..
             } = *record;
             self.output.json(&Line::Ping {
-                target: name,
+                target: &name,
                 seq,
                 at: self.clock.rfc3339(record.sent_at),
                 outcome: csv::outcome_name(record.outcome),
@@ -394,4 +416,52 @@ pub fn summary_lines(target: &str, summary: &Summary, words: Words) -> Vec<Strin
         ],
     ));
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Instant, SystemTime};
+
+    use super::*;
+    use crate::words::Lang;
+
+    /// A disk with room for so many writes.
+    struct Disk(u32);
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 = self.0.checked_sub(1).ok_or(io::ErrorKind::StorageFull)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_csv_file_on_a_full_disk_is_told_once_and_the_pings_go_on() {
+        for room in 0..3 {
+            let (mut out, mut err) = (Vec::new(), Vec::new());
+            let mut printer = Printer {
+                output: Output::new(&mut out),
+                format: Format::Json,
+                words: Words(Lang::En),
+                clock: Clock::new(Instant::now(), SystemTime::now()),
+                clock_step: Duration::ZERO,
+                names: vec!["127.0.0.1:12000".to_owned()],
+                csv: None,
+                err: &mut err,
+            };
+            printer.begin_csv(Disk(room));
+            for seq in 1..=4 {
+                let record = PingRecord::in_flight(seq, Duration::ZERO);
+                printer.settled(0, &record).unwrap();
+            }
+            assert_eq!(String::from_utf8(out).unwrap().lines().count(), 4);
+            let said = String::from_utf8(err).unwrap();
+            assert_eq!(said.lines().count(), 1, "{said}");
+            assert!(said.contains("CSV"), "{said}");
+        }
+    }
 }
