@@ -4,7 +4,7 @@
 //! for a screen or a disk. It stands apart because its guarantee has to hold for everything that leaves a lab: a push takes one short lock and no
 //! system call unless the watcher was asleep.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Called when the ring turns from empty to not empty.
@@ -23,8 +23,8 @@ pub struct Bounded<T> {
 
 struct Shared<T> {
     ring: Mutex<Ring<T>>,
-    /// Entries held, as of the last push or drain: a look at it needs no lock.
-    held: AtomicUsize,
+    /// Whether the last push found no room for more: a look at it needs no lock.
+    is_full: AtomicBool,
     left_out: AtomicU64,
     capacity: usize,
     /// Most bytes that entries may hold together.
@@ -54,7 +54,7 @@ impl<T: Weigh> Bounded<T> {
                     entries: Vec::new(),
                     bytes: 0,
                 }),
-                held: AtomicUsize::new(0),
+                is_full: AtomicBool::new(capacity == 0),
                 left_out: AtomicU64::new(0),
                 capacity,
                 bytes,
@@ -73,7 +73,7 @@ impl<T: Weigh> Bounded<T> {
 
     /// Whether there is room for one more, as far as can be told without a lock.
     pub fn has_room(&self) -> bool {
-        self.shared.held.load(Ordering::Relaxed) < self.shared.capacity
+        !self.shared.is_full.load(Ordering::Relaxed)
     }
 
     /// Counts entries that were never made because there was no room for them.
@@ -101,9 +101,9 @@ impl<T: Weigh> Bounded<T> {
             if left_out > 0 {
                 self.leave_out(left_out);
             }
-            self.shared
-                .held
-                .store(ring.entries.len(), Ordering::Relaxed);
+            // No entry is more than a small part of all bytes: where one finds no room, the next hardly will.
+            let is_full = left_out > 0 || ring.entries.len() >= self.shared.capacity;
+            self.shared.is_full.store(is_full, Ordering::Relaxed);
             was_empty && !ring.entries.is_empty()
         };
         if was_empty {
@@ -111,11 +111,22 @@ impl<T: Weigh> Bounded<T> {
         }
     }
 
+    /// Hands over what `wrap` makes of copies, which are made only as far as there may be room.
+    pub fn push_copies<S: Clone>(&self, entries: &[S], wrap: impl Fn(S) -> T) {
+        if self.has_room() {
+            self.push_all(entries.iter().cloned().map(wrap));
+        } else {
+            self.leave_out(entries.len() as u64);
+        }
+    }
+
     /// Moves everything held to the end of `entries` and tells how many were left out since the last call. An empty `entries` changes places with
     /// what is held, so that a lab that pushes meanwhile does not wait until a flood is copied.
     pub fn drain(&self, entries: &mut Vec<T>) -> u64 {
         let mut ring = self.ring();
-        self.shared.held.store(0, Ordering::Relaxed);
+        self.shared
+            .is_full
+            .store(self.shared.capacity == 0, Ordering::Relaxed);
         ring.bytes = 0;
         if entries.is_empty() {
             std::mem::swap(entries, &mut ring.entries);
@@ -151,7 +162,11 @@ mod tests {
         );
         held.clear();
         ring.push_all([Stone(100)]);
-        assert_eq!((ring.drain(&mut held), held.len()), (0, 1));
+        assert!(ring.has_room(), "as far as is known");
+        ring.push_all([Stone(1)]);
+        assert!(!ring.has_room());
+        assert_eq!((ring.drain(&mut held), held.len()), (1, 1));
+        assert!(ring.has_room());
     }
 
     #[test]

@@ -236,17 +236,17 @@ impl SocketLog {
 
     /// The same without counting, for a call that may come to nothing.
     pub fn has_room(&self) -> bool {
-        let shared = self.recorder.shared.as_ref();
-        shared.is_some_and(|shared| {
-            shared.has_file.load(Ordering::Relaxed)
-                || shared.screen.as_ref().is_some_and(Bounded::has_room)
-        })
+        self.screen().is_some_and(Bounded::has_room)
+            || self.recorder.file().is_some_and(|file| file.has_room())
     }
 
     /// Counts a call for which there was no room when it was made.
     pub fn leave_out(&self) {
         if let Some(screen) = self.screen() {
             screen.leave_out(1);
+        }
+        if let Some(file) = self.recorder.file() {
+            file.leave_out(1);
         }
     }
 
@@ -359,7 +359,7 @@ impl SocketLog {
             (Some(file), None) => file.push_all(events.into_iter().map(Item::Call)),
             (Some(file), Some(screen)) => {
                 let events: Vec<SocketEvent> = events.into_iter().collect();
-                file.push_all(events.iter().cloned().map(Item::Call));
+                file.push_copies(&events, Item::Call);
                 screen.push_all(events);
             }
         }
@@ -431,6 +431,25 @@ mod tests {
                 .socket(Lab::Web, End::Client, Transport::Tcp)
                 .is_wanted()
         );
+    }
+
+    #[test]
+    fn a_call_without_room_anywhere_is_not_wanted_and_counted_by_screen_and_file() {
+        let (recorder, screen) = recorder(Secrets::Masked, 1);
+        let file = Bounded::new(2, usize::MAX, || {});
+        recorder.set_file(Some((file.clone(), FILE_SNAPLEN)));
+        let log = recorder.socket(Lab::Web, End::Server, Transport::Tcp);
+        log.call(Call::Close, Instant::now(), &Ok(()));
+        assert!(log.is_wanted(), "the file has room");
+        log.call(Call::Close, Instant::now(), &Ok(()));
+        assert!(!log.is_wanted());
+        let left_out = (screen.drain(&mut Vec::new()), file.drain(&mut Vec::new()));
+        assert_eq!(
+            left_out,
+            (2, 1),
+            "the second call, and the third that was not made"
+        );
+        assert!(log.is_wanted());
     }
 
     #[test]

@@ -42,10 +42,14 @@ impl Tap {
 
     /// Hands over an event that is made only if there is room for it.
     pub fn push_with(&self, make: impl FnOnce() -> Event) {
-        if self.ring.has_room() || self.recorder.file().is_some() {
+        let file = self.recorder.file();
+        if self.ring.has_room() || file.as_ref().is_some_and(Bounded::has_room) {
             self.push(make());
         } else {
             self.ring.leave_out(1);
+            if let Some(file) = file {
+                file.leave_out(1);
+            }
         }
     }
 
@@ -55,7 +59,7 @@ impl Tap {
             None => self.ring.push_all(events),
             Some(file) => {
                 let events: Vec<Event> = events.into_iter().collect();
-                file.push_all(events.iter().cloned().map(Item::Event));
+                file.push_copies(&events, Item::Event);
                 self.ring.push_all(events);
             }
         }
@@ -79,7 +83,11 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use std::time::{Instant, SystemTime};
+
+    use crate::trace::clock::Clock;
     use crate::trace::event::EchoEvent;
+    use crate::trace::recorder::Secrets;
 
     fn event(n: u64) -> Event {
         Event::Echo(EchoEvent::Failed {
@@ -109,6 +117,23 @@ mod tests {
         let mut seen = Vec::new();
         assert_eq!(tap.drain(&mut seen), 1);
         assert_eq!(seen, [event(1)]);
+    }
+
+    #[test]
+    fn an_event_without_room_in_tap_and_file_is_not_made_and_counted_by_both() {
+        let clock = Clock::new(Instant::now(), SystemTime::now());
+        let recorder = Recorder::new(clock, Secrets::Masked, None);
+        let file = Bounded::new(2, usize::MAX, || {});
+        recorder.set_file(Some((file.clone(), 0)));
+        let tap = Tap::new(1, || {}).recording(recorder);
+        tap.push_with(|| event(1));
+        tap.push_with(|| event(2));
+        tap.push_with(|| unreachable!("there is no room"));
+        tap.push_all([event(4), event(5)]);
+        let (mut seen, mut filed) = (Vec::new(), Vec::new());
+        assert_eq!((tap.drain(&mut seen), file.drain(&mut filed)), (4, 3));
+        assert_eq!(seen, [event(1)]);
+        assert_eq!(filed, [event(1), event(2)].map(Item::Event));
     }
 
     #[test]
