@@ -221,8 +221,8 @@ impl Opened {
         let thread = thread::Builder::new()
             .name("recording".to_owned())
             .spawn(move || {
-                work.write(held, 0);
-                work.write(live, left_out);
+                work.write(&mut held, 0);
+                work.write(&mut live, left_out);
                 work.run();
             });
         match thread {
@@ -254,10 +254,10 @@ fn leave_out_doubles(held: &mut Vec<Item>, live: &[Item]) {
 }
 
 /// The entries of items, the last of which happened at `now` if it has no time of its own.
-fn entries(items: Vec<Item>, now: Duration) -> Vec<Entry> {
+fn entries(items: impl DoubleEndedIterator<Item = Item>, now: Duration) -> Vec<Entry> {
     // What has none happened about when the next thing did.
     let mut next = now;
-    let entries = items.into_iter().rev().map(|item| {
+    let entries = items.rev().map(|item| {
         let entry = Entry::of(item, next);
         next = entry.at;
         entry
@@ -279,13 +279,14 @@ struct Work {
 
 impl Work {
     fn run(&mut self) {
+        // It changes places with what the labs have filled, so that theirs need not grow again.
+        let mut items = Vec::new();
         loop {
             // What was told before the stop is in the ring by then.
             let stopping = self.shared.stopping.load(Ordering::Acquire);
-            let mut items = Vec::new();
             let left_out = self.ring.drain(&mut items);
             let is_quiet = items.is_empty() && left_out == 0;
-            self.write(items, left_out);
+            self.write(&mut items, left_out);
             if stopping {
                 break;
             }
@@ -310,12 +311,18 @@ impl Work {
         self.clock.at(Instant::now())
     }
 
-    fn write(&mut self, items: Vec<Item>, left_out: u64) {
+    /// Writes what is due and leaves `items` empty.
+    fn write(&mut self, items: &mut Vec<Item>, left_out: u64) {
         let now = self.now();
         for outlet in &mut self.outlets {
-            outlet.take(&items);
+            outlet.take(items);
         }
-        let mut entries = entries(items, now);
+        let mut entries = if self.outlets.iter().any(Outlet::takes_entries) {
+            entries(items.drain(..), now)
+        } else {
+            items.clear();
+            Vec::new()
+        };
         if self.recorder.shows_secrets() {
             entries.iter_mut().for_each(Entry::reveal);
         }
@@ -436,6 +443,11 @@ impl Outlet {
             left_out: self.left_out,
             error: self.error.clone(),
         }
+    }
+
+    /// Whether it writes entries; a capture takes items as they are.
+    fn takes_entries(&self) -> bool {
+        matches!(self.sink, Some(Sink::Jsonl(_)))
     }
 
     /// A capture takes items as they are.

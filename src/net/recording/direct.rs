@@ -55,7 +55,7 @@ impl DirectRecording {
     /// Writes what was kept of what was played before, in the order of time.
     pub fn write_held(&mut self, held: Vec<Item>) {
         let latest = held.iter().filter_map(Item::at).max().unwrap_or_default();
-        for entry in entries(held, latest) {
+        for entry in entries(held.into_iter(), latest) {
             self.write(&entry);
         }
         self.write_out();
