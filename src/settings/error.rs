@@ -74,6 +74,8 @@ pub enum SettingsError {
         at: Source,
         /// What the TOML parser says, in English.
         reason: String,
+        /// Whether that line has a backslash in it, which begins an escape in double quotes: a path of Windows, as a rule.
+        has_backslash: bool,
     },
     /// A settings file that cannot be read.
     Unreadable {
@@ -81,6 +83,16 @@ pub enum SettingsError {
         path: String,
         /// What the system says.
         reason: String,
+    },
+    /// A settings file that is not text, or text in another encoding.
+    NotUtf8 {
+        /// The file.
+        path: String,
+    },
+    /// A file too large to be one of settings.
+    TooLarge {
+        /// The file.
+        path: String,
     },
 }
 
@@ -139,14 +151,27 @@ impl SettingsError {
                     ],
                 )
             }
-            SettingsError::Syntax { at, reason } => words.fill(
-                "settings.error.syntax",
-                &[("where", &at.describe(words)), ("reason", reason)],
-            ),
+            SettingsError::Syntax {
+                at,
+                reason,
+                has_backslash,
+            } => {
+                let key = match has_backslash {
+                    true => "settings.error.syntax_backslash",
+                    false => "settings.error.syntax",
+                };
+                words.fill(key, &[("where", &at.describe(words)), ("reason", reason)])
+            }
             SettingsError::Unreadable { path, reason } => words.fill(
                 "settings.error.unreadable",
                 &[("path", &shown(path)), ("reason", reason)],
             ),
+            SettingsError::NotUtf8 { path } => {
+                words.fill("settings.error.not_utf8", &[("path", &shown(path))])
+            }
+            SettingsError::TooLarge { path } => {
+                words.fill("settings.error.too_large", &[("path", &shown(path))])
+            }
         }
     }
 }
@@ -173,7 +198,7 @@ fn shown_short(text: &str) -> String {
 
 /// The candidate that takes the fewest single-character edits (Levenshtein 1966) to become `name`, if they are few
 /// enough for a slip of the pen.
-pub(super) fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {

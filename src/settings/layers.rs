@@ -5,7 +5,8 @@
 //! the same or a higher layer then change it. Nothing here touches the process: the environment and the files come
 //! in through [`Environment`].
 
-use std::io;
+use std::fs;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
@@ -23,6 +24,9 @@ const PREFIX: &str = "SOCKSCOPE_";
 
 /// The variable that names the settings file.
 const CONFIG_VARIABLE: &str = "SOCKSCOPE_CONFIG";
+
+/// The largest settings file that is read. One with every setting in it has four kilobytes.
+const LARGEST_FILE: u64 = 1 << 20;
 
 /// The variable that names the folder for what the program keeps.
 const STATE_VARIABLE: &str = "SOCKSCOPE_STATE";
@@ -95,7 +99,7 @@ impl Environment {
                 .collect(),
             config_dir: directories::BaseDirs::new().map(|dirs| dirs.config_dir().to_owned()),
             state_dir: directories::ProjectDirs::from("", "", "sockscope").map(kept),
-            read: |path| std::fs::read_to_string(path),
+            read: read_text,
         }
     }
 
@@ -114,6 +118,18 @@ impl Environment {
         let named = named.filter(|name| !name.is_empty());
         named.map(PathBuf::from).or_else(|| self.state_dir.clone())
     }
+}
+
+/// Reads a file that holds text, if it isn't larger than a settings file can sensibly be.
+fn read_text(path: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?
+        .take(LARGEST_FILE + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    String::from_utf8(bytes).map_err(|_| io::ErrorKind::InvalidData.into())
 }
 
 /// A settings file as it was read.
@@ -210,10 +226,17 @@ pub fn find_file(
     match (environment.read)(&path) {
         Ok(text) => Ok(Some(File { path, text })),
         Err(error) if error.kind() == io::ErrorKind::NotFound && !must_be_there => Ok(None),
-        Err(error) => Err(SettingsError::Unreadable {
-            path: path.display().to_string(),
-            reason: error.to_string(),
-        }),
+        Err(error) => {
+            let path = path.display().to_string();
+            Err(match error.kind() {
+                io::ErrorKind::InvalidData => SettingsError::NotUtf8 { path },
+                io::ErrorKind::FileTooLarge => SettingsError::TooLarge { path },
+                _ => SettingsError::Unreadable {
+                    path,
+                    reason: error.to_string(),
+                },
+            })
+        }
     }
 }
 
@@ -309,9 +332,13 @@ fn from_variables(environment: &Environment) -> Result<Vec<Given>, SettingsError
 /// # Errors
 /// For text that is not TOML, for keys that no setting has, and for values of a kind that no setting has.
 fn from_file(file: &File) -> Result<Vec<Given>, SettingsError> {
-    let table = DeTable::parse(&file.text).map_err(|error| SettingsError::Syntax {
-        at: file.line_of(error.span().map_or(0, |span| span.start)),
-        reason: shown(error.message()),
+    let table = DeTable::parse(&file.text).map_err(|error| {
+        let byte = error.span().map_or(0, |span| span.start);
+        SettingsError::Syntax {
+            at: file.line_of(byte),
+            reason: shown(error.message()),
+            has_backslash: file.line_at(byte).contains(&b'\\'),
+        }
     })?;
     let mut layer = Vec::new();
     file.take(table.get_ref(), "", &mut layer)?;
@@ -327,7 +354,16 @@ impl File {
         Some(lang.to_owned())
     }
 
-    /// The line that a byte of the text stands on.
+    /// The text of the line that a byte stands on.
+    fn line_at(&self, byte: usize) -> &[u8] {
+        let (before, rest) = self.text.as_bytes().split_at(byte.min(self.text.len()));
+        let begin = before.iter().rposition(|byte| *byte == b'\n');
+        let end = rest.iter().position(|byte| *byte == b'\n');
+        let begin = begin.map_or(0, |at| at + 1);
+        &self.text.as_bytes()[begin..before.len() + end.unwrap_or(rest.len())]
+    }
+
+    /// Where the line is that a byte of the text stands on.
     fn line_of(&self, byte: usize) -> Source {
         let before = &self.text.as_bytes()[..byte.min(self.text.len())];
         Source::File {
@@ -895,7 +931,32 @@ mod tests {
         assert_eq!((layer[0].key, layer[0].text.as_str()), ("ping.count", "7"));
         std::fs::write(&path, [0xff]).unwrap();
         let error = find_file(Some(&path), &environment).unwrap_err();
+        assert!(matches!(error, SettingsError::NotUtf8 { .. }), "{error}");
+        let endless = vec![b'#'; LARGEST_FILE as usize + 1];
+        std::fs::write(&path, endless).unwrap();
+        let error = find_file(Some(&path), &environment).unwrap_err();
+        assert!(matches!(error, SettingsError::TooLarge { .. }), "{error}");
+        let error = find_file(Some(folder.path()), &environment).unwrap_err();
         assert!(matches!(error, SettingsError::Unreadable { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_backslash_in_a_path_is_named_where_it_makes_no_sense() {
+        let complaint = |text: &str| {
+            let file = File {
+                path: PathBuf::from("s.toml"),
+                text: text.to_owned(),
+            };
+            from_file(&file).unwrap_err().to_string()
+        };
+        for path in [r"C:\Users\me", r"C:\pages", r"\\host\share"] {
+            let text = format!("lang = 'en'\r\n[web]\r\nfolder = \"{path}\"\r\n");
+            let complaint = complaint(&text);
+            assert!(complaint.starts_with("s.toml, line 3: "), "{complaint}");
+            assert!(complaint.contains("single quotes"), "{complaint}");
+        }
+        let elsewhere = complaint("mail.user = 'a\\b'\nlang =\n");
+        assert!(!elsewhere.contains("single quotes"), "{elsewhere}");
     }
 
     #[test]
