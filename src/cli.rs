@@ -177,6 +177,14 @@ fn switch(id: &'static str) -> Arg {
     Arg::new(id).long(id).action(ArgAction::SetTrue)
 }
 
+/// A flag with a number. One below zero is a value of it, and no unknown flag, so that the complaint can say what would be right.
+fn number(id: &'static str, name: &'static str) -> Arg {
+    Arg::new(id)
+        .long(id)
+        .value_name(name)
+        .allow_negative_numbers(true)
+}
+
 /// A command with the flags that stand for its settings.
 fn subcommand(name: &'static str) -> clap::Command {
     clap::Command::new(name).args(settings_of(Some(name)).iter().map(Flag::arg))
@@ -203,7 +211,7 @@ fn replay_file_flags() -> [Arg; 3] {
 /// The commands and flags, with every text in one language.
 fn commands(words: Words) -> clap::Command {
     let echo = subcommand("echo")
-        .arg(Arg::new("count").long("count").value_name("N"))
+        .arg(number("count", "N"))
         .args([switch("quiet"), switch("json")])
         // Nothing runs, so there is nothing to keep or to count.
         .arg(switch("list-presets").conflicts_with_all(["count", "quiet", "capture", "record"]))
@@ -235,27 +243,27 @@ fn commands(words: Words) -> clap::Command {
     let serve = subcommand("serve")
         .args([log, log_file, switch("json")])
         .args(file_flags());
-    let get = subcommand("get").args(families()).args(file_flags()).args([
-        Arg::new("timeout")
-            .long("timeout")
-            .short('W')
-            .value_name("DUR"),
-        Arg::new("url").value_name("URL").required(true),
-        Arg::new("request")
-            .long("request")
-            .short('X')
-            .value_name("METHOD"),
-        Arg::new("header")
-            .long("header")
-            .short('H')
-            .value_name("FIELD")
-            .action(ArgAction::Append),
-        Arg::new("body").long("body").value_name("TEXT"),
-        switch("head")
-            .short('I')
-            .conflicts_with_all(["request", "body"]),
-        switch("raw"),
-    ]);
+    let get = subcommand("get")
+        .args([
+            Arg::new("url").value_name("URL").required(true),
+            Arg::new("request")
+                .long("request")
+                .short('X')
+                .value_name("METHOD"),
+            Arg::new("header")
+                .long("header")
+                .short('H')
+                .value_name("FIELD")
+                .action(ArgAction::Append),
+            Arg::new("body").long("body").value_name("TEXT"),
+            switch("head")
+                .short('I')
+                .conflicts_with_all(["request", "body"]),
+            switch("raw"),
+            number("timeout", "DUR").short('W'),
+        ])
+        .args(families())
+        .args(file_flags());
     let shell = Arg::new("shell")
         .value_name("SHELL")
         .value_parser(value_parser!(Shell))
@@ -468,14 +476,13 @@ fn command(matches: &ArgMatches) -> Result<Command, SettingsError> {
 }
 
 fn replay_command() -> clap::Command {
-    subcommand("replay").args(replay_file_flags()).args([
-        Arg::new("speed").long("speed").value_name("FACTOR"),
-        Arg::new("from").long("from").value_name("TIME"),
-        Arg::new("file")
-            .value_name("FILE")
-            .value_parser(value_parser!(PathBuf))
-            .required(true),
-    ])
+    let file = Arg::new("file")
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf))
+        .required(true);
+    subcommand("replay")
+        .args([file, number("speed", "FACTOR"), number("from", "TIME")])
+        .args(replay_file_flags())
 }
 
 /// The record, how fast it is played, and from where.

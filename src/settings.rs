@@ -26,7 +26,7 @@ pub use mail::{
 pub use table::{Row, Shape, TABLE};
 pub use web::WebSettings;
 
-pub(crate) use error::shown;
+pub(crate) use error::{nearest, shown};
 pub(crate) use table::{parse_milliseconds_up, parse_positive};
 
 use crate::proto::link::LinkSettings;

@@ -72,7 +72,10 @@ impl Flag {
             Takes::Arguments(name) => {
                 return arg.value_name(name).num_args(0..).action(ArgAction::Append);
             }
-            Takes::Value(name) => arg.value_name(name).action(ArgAction::Set),
+            Takes::Value(name) => arg
+                .value_name(name)
+                .allow_negative_numbers(true)
+                .action(ArgAction::Set),
             Takes::Values(name) | Takes::Lines(name) => {
                 arg.value_name(name).action(ArgAction::Append)
             }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use super::{bad_value, format, subcommand, switch};
+use super::{bad_value, format, number, subcommand, switch};
 use crate::headless::mail::{Body, MailOptions};
 use crate::proto::smtp::plan::Password;
 use crate::proto::smtp::stage::Stage;
@@ -58,7 +58,7 @@ pub(super) fn mail_command() -> Command {
             .value_name("FILE")
             .value_parser(value_parser!(PathBuf))
             .conflicts_with("body"),
-        Arg::new("count").long("count").value_name("N"),
+        number("count", "N"),
         Arg::new("quit-after")
             .long("quit-after")
             .value_name("STAGE")

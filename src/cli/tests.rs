@@ -491,6 +491,43 @@ fn chinese_help_has_no_english_left_in_it() {
 }
 
 #[test]
+fn only_what_is_near_is_suggested() {
+    for (line, suggested) in [
+        ("help", Some("--help")),
+        ("capture", Some("--capture")),
+        ("record", Some("--record")),
+        ("mailbxo", Some("mailbox")),
+        ("ping --listen :1", None),
+        ("serve --log commn", Some("common")),
+        ("tcpdump", None),
+    ] {
+        let text = refused(line, &[]);
+        let found = text.split_once("did you mean ").map(|(_, rest)| rest);
+        let found = found.and_then(|rest| rest.split_once('?'));
+        assert_eq!(found.map(|(name, _)| name), suggested, "{text}");
+    }
+}
+
+#[test]
+fn a_number_below_zero_is_a_value_that_is_refused() {
+    for (line, flag) in [
+        ("--seed -1", "--seed"),
+        ("echo --count -1", "--count"),
+        ("ping -c -1", "--count"),
+        ("ping -i -5", "--interval"),
+        ("serve --max-requests -2", "--max-requests"),
+        ("get http://a/ -W -1", "--timeout"),
+        ("mail --to a@b --count -1", "--count"),
+        ("replay x --speed -2", "--speed"),
+        ("replay x --from -2", "--from"),
+    ] {
+        let text = refused(line, &[]);
+        assert!(text.starts_with(&format!("sockscope: {flag}: ")), "{text}");
+        assert!(text.contains("write"), "{text}");
+    }
+}
+
+#[test]
 fn bad_use_is_explained_in_the_chosen_language() {
     for (line, english, chinese) in [
         (
@@ -500,8 +537,8 @@ fn bad_use_is_explained_in_the_chosen_language() {
         ),
         (
             "ecko",
-            "sockscope: there is no command \"ecko\"\n  did you mean echo?\n",
-            "sockscope: 没有命令“ecko”\n  是否想写 echo？\n",
+            "sockscope: there is no command \"ecko\": write echo, ping, serve, get, mail, mailbox, replay, config or completions, or none for the dashboard\n  did you mean echo?\n",
+            "sockscope: 没有命令“ecko”：请写 echo、ping、serve、get、mail、mailbox、replay、config 或 completions，不写则打开仪表盘\n  是否想写 echo？\n",
         ),
         (
             "ping --csv",
@@ -535,8 +572,8 @@ fn bad_use_is_explained_in_the_chosen_language() {
         ),
         (
             "completions dos",
-            "sockscope: <SHELL> cannot be \"dos\": write bash, elvish, fish, powershell, zsh\n",
-            "sockscope: <SHELL> 不能是“dos”，可用的值：bash, elvish, fish, powershell, zsh\n",
+            "sockscope: <SHELL> cannot be \"dos\": write bash, elvish, fish, powershell or zsh\n",
+            "sockscope: <SHELL> 不能是“dos”，可用的值：bash、elvish、fish、powershell 或 zsh\n",
         ),
         (
             "ping -4 -6",
@@ -555,8 +592,8 @@ fn bad_use_is_explained_in_the_chosen_language() {
         ),
         (
             "serve --log apache",
-            "sockscope: --log <FORMAT> cannot be \"apache\": write common, combined, json, none\n",
-            "sockscope: --log <FORMAT> 不能是“apache”，可用的值：common, combined, json, none\n",
+            "sockscope: --log <FORMAT> cannot be \"apache\": write common, combined, json or none\n",
+            "sockscope: --log <FORMAT> 不能是“apache”，可用的值：common、combined、json 或 none\n",
         ),
         (
             "serve --json --log common",
@@ -605,8 +642,8 @@ fn bad_use_is_explained_in_the_chosen_language() {
         ),
         (
             "mail --to a@b --quit-after data",
-            "sockscope: --quit-after <STAGE> cannot be \"data\": write banner, ehlo, starttls, auth, mail, rcpt, dot\n",
-            "sockscope: --quit-after <STAGE> 不能是“data”，可用的值：banner, ehlo, starttls, auth, mail, rcpt, dot\n",
+            "sockscope: --quit-after <STAGE> cannot be \"data\": write banner, ehlo, starttls, auth, mail, rcpt or dot\n",
+            "sockscope: --quit-after <STAGE> 不能是“data”，可用的值：banner、ehlo、starttls、auth、mail、rcpt 或 dot\n",
         ),
         (
             "mail --to a@b --count 4294967296",

@@ -3,12 +3,15 @@
 //! clap has both in English only. So its help is dressed with texts from the locale files here, by walking the
 //! commands, and its errors are told anew from their kind and context.
 
-use clap::error::{ContextKind, Error, ErrorKind};
+use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use clap::{Arg, ArgAction, Command};
 
 use super::{Exit, PROGRAM, Stream};
-use crate::settings::shown;
+use crate::settings::{nearest, shown};
 use crate::words::Words;
+
+/// Where help and version stand among the flags: behind all others, in every command.
+const LAST: usize = usize::MAX;
 
 /// Gives a command and those below it their texts, and a help flag of their own: clap's comes with English words.
 pub(super) fn dress(command: Command, words: Words) -> Command {
@@ -20,10 +23,12 @@ pub(super) fn dress(command: Command, words: Words) -> Command {
     let help = Arg::new("help")
         .short('h')
         .long("help")
+        .display_order(LAST)
         .action(ArgAction::Help);
     let version = Arg::new("version")
         .short('V')
         .long("version")
+        .display_order(LAST)
         .action(ArgAction::Version);
     let version = (name == PROGRAM).then_some(version);
     command
@@ -82,16 +87,9 @@ pub(super) fn exit(error: &Error, words: Words) -> Exit {
         };
     }
     let mut text = explain(error, words);
-    let similar = [
-        ContextKind::SuggestedArg,
-        ContextKind::SuggestedSubcommand,
-        ContextKind::SuggestedValue,
-    ]
-    .into_iter()
-    .find_map(|kind| error.get(kind));
-    if let Some(similar) = similar {
+    if let Some(similar) = similar(error, words) {
         text.push_str("\n  ");
-        text.push_str(&words.fill("cli.error.similar", &[("name", similar)]));
+        text.push_str(&words.fill("cli.error.similar", &[("name", &similar)]));
     }
     if let Some(usage) = error.get(ContextKind::Usage) {
         let usage = usage.to_string();
@@ -100,6 +98,54 @@ pub(super) fn exit(error: &Error, words: Words) -> Exit {
         text.push_str(&format!("\n\n{}: {usage}", words.t("cli.heading.usage")));
     }
     bad_use(&text, words)
+}
+
+/// What may have been meant. What clap finds alike often isn't (`record` and `echo`), so it has to be near as well.
+fn similar(error: &Error, words: Words) -> Option<String> {
+    let text = |kind| error.get(kind).map(ToString::to_string);
+    if let Some(command) = text(ContextKind::InvalidSubcommand) {
+        let program = super::commands(words);
+        // What is a command elsewhere (`git help`) is a flag here.
+        if program
+            .get_arguments()
+            .any(|arg| arg.get_long() == Some(&command))
+        {
+            return Some(format!("--{command}"));
+        }
+    }
+    [
+        (ContextKind::InvalidArg, ContextKind::SuggestedArg),
+        (
+            ContextKind::InvalidSubcommand,
+            ContextKind::SuggestedSubcommand,
+        ),
+        (ContextKind::InvalidValue, ContextKind::SuggestedValue),
+    ]
+    .into_iter()
+    .find_map(|(written, suggested)| {
+        let suggested = match error.get(suggested)? {
+            ContextValue::Strings(several) => several.clone(),
+            one => vec![one.to_string()],
+        };
+        let near = nearest(&text(written)?, suggested.iter().map(String::as_str))?;
+        Some(near.to_owned())
+    })
+}
+
+/// Values of which one is to be written, as a part of a sentence.
+fn one_of(values: &[String], words: Words) -> String {
+    match values {
+        [first @ .., another, last] => {
+            let mut text = first
+                .iter()
+                .map(|value| format!("{value}{}", words.t("cli.error.comma")))
+                .collect::<String>();
+            text.push_str(another);
+            text.push_str(&words.t("cli.error.or"));
+            text + last
+        }
+        _ => values.concat(),
+    }
 }
 
 /// The end of the program after bad use.
@@ -111,6 +157,13 @@ pub(super) fn bad_use(text: &str, words: Words) -> Exit {
     }
 }
 
+/// The commands there are.
+fn command_names(words: Words) -> Vec<String> {
+    let names = super::commands(words);
+    let names = names.get_subcommands();
+    names.map(|command| command.get_name().to_owned()).collect()
+}
+
 /// What clap found wrong, in one sentence.
 fn explain(error: &Error, words: Words) -> String {
     let context = |kind| {
@@ -119,22 +172,25 @@ fn explain(error: &Error, words: Words) -> String {
     };
     let arg = context(ContextKind::InvalidArg);
     let value = context(ContextKind::InvalidValue);
+    let allowed = match error.get(ContextKind::ValidValue) {
+        Some(ContextValue::Strings(values)) => one_of(values, words),
+        _ => String::new(),
+    };
     match error.kind() {
         ErrorKind::UnknownArgument => words.fill("cli.error.unknown_argument", &[("arg", &arg)]),
         ErrorKind::InvalidSubcommand => words.fill(
             "cli.error.unknown_command",
-            &[("name", &context(ContextKind::InvalidSubcommand))],
+            &[
+                ("name", &context(ContextKind::InvalidSubcommand)),
+                ("allowed", &one_of(&command_names(words), words)),
+            ],
         ),
         ErrorKind::InvalidValue if value.is_empty() => {
             words.fill("cli.error.needs_value", &[("arg", &arg)])
         }
         ErrorKind::InvalidValue => words.fill(
             "cli.error.bad_value",
-            &[
-                ("arg", &arg),
-                ("value", &value),
-                ("allowed", &context(ContextKind::ValidValue)),
-            ],
+            &[("arg", &arg), ("value", &value), ("allowed", &allowed)],
         ),
         ErrorKind::TooManyValues => words.fill(
             "cli.error.takes_no_value",
