@@ -18,6 +18,7 @@ use crate::proto::smtp::plan::Password;
 use crate::proto::smtp::server::{Accounts, Service};
 use crate::proto::smtp::stage::Stage;
 use crate::settings::{EchoSettings, MailServerSettings, MailStore, WebSettings};
+use crate::trace::escape::escape_hostile;
 use crate::words::{Words, outcome};
 
 /// The Maildir in the folder for what the program keeps.
@@ -88,7 +89,10 @@ pub fn mail(
 ) -> Result<MailServerConfig, String> {
     let no_certificate = |error| words.fill("receive.no_certificate", &[("error", &error)]);
     let certificate = match state_folder {
-        Some(folder) => Certificate::load_or_make(folder).map_err(|error| error.to_string()),
+        Some(folder) => Certificate::load_or_make(folder).map_err(|error| {
+            let folder = folder.to_string_lossy();
+            format!("{}: {error}", escape_hostile(folder.as_bytes()))
+        }),
         None => Certificate::passing(),
     };
     let command = settings.account_password_command.clone();
