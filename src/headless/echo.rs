@@ -154,7 +154,7 @@ pub fn list_presets(format: Format, words: Words, out: impl Write) -> io::Result
         }
         if let Some(traffic) = preset.traffic {
             let command = format!(
-                "sockscope ping -i {} --size {}",
+                "sockscope ping -c 500 --mode steady -i {} --size {}",
                 format_duration(traffic.interval),
                 traffic.payload
             );
