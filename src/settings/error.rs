@@ -196,7 +196,7 @@ fn shown_short(text: &str) -> String {
     }
 }
 
-/// The candidate that takes the fewest single-character edits (Levenshtein 1966) to become `name`, if they are few
+/// The candidate that takes the fewest single-character edits (Levenshtein 1966, Damerau 1964) to become `name`, if they are few
 /// enough for a slip of the pen.
 pub(crate) fn nearest<'a>(
     name: &str,
@@ -211,18 +211,24 @@ pub(crate) fn nearest<'a>(
         .map(|(_, candidate)| candidate)
 }
 
-/// Levenshtein's distance: insertions, deletions and replacements of one character.
+/// Levenshtein's distance: insertions, deletions and replacements of one character. Two neighbours that changed places, the commonest slip of a
+/// hurried hand, are one edit as well (Damerau 1964).
 fn edits(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
+    let (mut above, mut row) = (Vec::new(), (0..=to.len()).collect::<Vec<usize>>());
+    let mut before = None;
     for (i, a) in from.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
+        let mut next = vec![i + 1];
         for (j, b) in to.iter().enumerate() {
-            let replaced = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+            let replaced = row[j] + usize::from(a != *b);
+            let mut least = replaced.min(row[j + 1] + 1).min(next[j] + 1);
+            if j > 0 && before == Some(*b) && to[j - 1] == a {
+                least = least.min(above[j - 1] + 1);
+            }
+            next.push(least);
         }
+        above = std::mem::replace(&mut row, next);
+        before = Some(a);
     }
     row[to.len()]
 }
@@ -235,13 +241,16 @@ mod tests {
     use crate::proto::link::{Delay, Loss, Probability, Rate, parse_duration};
 
     #[test]
-    fn distances_are_levenshteins() {
+    fn distances_count_single_slips() {
         for (from, to, want) in [
             ("", "", 0),
             ("", "abc", 3),
             ("abc", "", 3),
             ("kitten", "sitting", 3),
             ("flaw", "lawn", 2),
+            ("pign", "ping", 1),
+            ("acb", "cab", 1),
+            ("ba", "abc", 2),
             ("echo.los", "echo.loss", 1),
         ] {
             assert_eq!(edits(from, to), want, "{from} {to}");

@@ -365,7 +365,7 @@ fn bad_flags_are_named_with_what_is_allowed() {
             &["--max-connections", "from 1"],
         ),
         (&["--header-timeout", "0s"], &["--header-timeout"]),
-        (&["--log", "apache"], &["common, combined, json, none"]),
+        (&["--log", "apache"], &["common, combined, json or none"]),
         (&["--json", "--log", "common"], &["--log-file"]),
         (&["--bogus"], &["--bogus"]),
     ];
