@@ -309,9 +309,10 @@ pub fn parse(
     let known = file.as_ref().ok().and_then(Option::as_ref);
     let words = Words(first_language(&arguments, environment, known));
 
-    let matches = commands(words)
-        .try_get_matches_from(&arguments)
-        .and_then(|matches| nothing_in_vain(&matches).map(|()| matches))
+    let mut commands = commands(words);
+    let matches = commands
+        .try_get_matches_from_mut(&arguments)
+        .and_then(|matches| nothing_in_vain(&commands, &matches).map(|()| matches))
         .map_err(|error| text::exit(&error, words))?;
     let bad_use = |error: SettingsError| text::bad_use(&error.message(words), words);
     let (settings, resolved) = file
@@ -356,18 +357,25 @@ fn flags(matches: &ArgMatches) -> Vec<Given> {
 }
 
 /// A flag for files before a command that keeps none is refused as it is behind it.
-fn nothing_in_vain(matches: &ArgMatches) -> Result<(), clap::Error> {
+fn nothing_in_vain(commands: &clap::Command, matches: &ArgMatches) -> Result<(), clap::Error> {
     let Some((name, inner)) = matches.subcommand() else {
         return Ok(());
     };
+    let list_presets = "list-presets";
+    let (keeper, name) = match name {
+        "echo" if inner.get_flag(list_presets) => (None, format!("--{list_presets}")),
+        _ => (commands.find_subcommand(name), name.to_owned()),
+    };
     for flag in file_flags() {
-        let id = flag.get_id().as_str();
-        let is_given = matches.value_source(id) == Some(ValueSource::CommandLine);
-        if is_given && inner.try_contains_id(id).is_err() {
+        let id = flag.get_id();
+        let is_given = matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+        let is_known =
+            keeper.is_some_and(|command| command.get_arguments().any(|arg| arg.get_id() == id));
+        if is_given && !is_known {
             let mut error = clap::Error::new(ErrorKind::ArgumentConflict);
             for (kind, text) in [
                 (ContextKind::InvalidArg, format!("--{id}")),
-                (ContextKind::PriorArg, name.to_owned()),
+                (ContextKind::PriorArg, name),
             ] {
                 error.insert(kind, ContextValue::String(text));
             }
@@ -380,16 +388,14 @@ fn nothing_in_vain(matches: &ArgMatches) -> Result<(), clap::Error> {
 /// The files that are kept. As with settings, a flag of the command holds over the same one before it.
 fn files(matches: &ArgMatches) -> Result<Files, SettingsError> {
     let inner = matches.subcommand().map(|(_, inner)| inner);
-    // A command that keeps no files has no such flags.
-    let own = |id: &str| inner.filter(|inner| inner.try_contains_id(id).is_ok());
-    let file = |id: &str| {
-        let given = |matches: &ArgMatches| matches.get_one::<PathBuf>(id).cloned();
-        own(id).and_then(given).or_else(|| given(matches))
-    };
-    let is_set = |id: &str| {
-        let given = |matches: &ArgMatches| matches.get_flag(id);
-        own(id).is_some_and(given) || given(matches)
-    };
+    // A command that keeps no files has no such flags. What clap says of a flag that does not exist differs between builds: only these calls of it
+    // panic in none.
+    let path =
+        |matches: &ArgMatches, id| matches.try_get_one::<PathBuf>(id).ok().flatten().cloned();
+    let own_path = |id| inner.and_then(|inner| path(inner, id));
+    let file = |id| own_path(id).or_else(|| path(matches, id));
+    let switch = |matches: &ArgMatches, id| matches.try_get_one(id).ok().flatten() == Some(&true);
+    let is_set = |id| inner.is_some_and(|inner| switch(inner, id)) || switch(matches, id);
     let files = Files {
         capture: file("capture"),
         record: file("record"),
@@ -410,11 +416,15 @@ fn files(matches: &ArgMatches) -> Result<Files, SettingsError> {
         return other("record", record, "settings.allowed.record_file");
     }
     for id in ["csv", "log-file"] {
-        let path = own(id).and_then(|matches| matches.get_one::<PathBuf>(id));
-        for kept in kept.into_iter().flatten() {
-            if let Some(path) = path.filter(|path| is_same_file(path, kept)) {
-                return other(id, path, "settings.allowed.other_file");
-            }
+        let Some(path) = own_path(id) else {
+            continue;
+        };
+        if kept
+            .into_iter()
+            .flatten()
+            .any(|kept| is_same_file(&path, kept))
+        {
+            return other(id, &path, "settings.allowed.other_file");
         }
     }
     Ok(files)

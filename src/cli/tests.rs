@@ -378,6 +378,7 @@ fn a_flag_for_files_is_not_passed_over() {
         ("--record a config", "--record"),
         ("--capture a completions zsh", "--capture"),
         ("--overwrite config", "--overwrite"),
+        ("--record a echo --list-presets", "--record"),
     ] {
         assert!(refused(line, &[]).contains(flag), "{line}");
     }
