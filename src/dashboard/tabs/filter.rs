@@ -52,9 +52,17 @@ impl<T> Filter<T> {
         let term = |word: &str| {
             // `!` is what is written about; many search engines have taught `-`.
             let bare = word.strip_prefix(['!', '-']);
-            let test = test(Word::of(bare.unwrap_or(word), word)?)?;
-            let negated = bare.is_some();
-            Ok(Term { negated, test })
+            let read = Word::of(bare.unwrap_or(word));
+            let test = match test(read) {
+                // Not to be told after somebody has thought of a value for it.
+                Err(unknown @ FilterError::UnknownKey { .. }) => Err(unknown),
+                _ if read.is_unfinished() => Err(FilterError::Empty(word.to_owned())),
+                test => test,
+            };
+            Ok(Term {
+                negated: bare.is_some(),
+                test: test?,
+            })
         };
         let terms: Vec<Term<T>> = text
             .split_whitespace()
@@ -80,17 +88,20 @@ impl<T> Filter<T> {
 }
 
 impl<'a> Word<'a> {
-    fn of(bare: &'a str, typed: &str) -> Result<Self, FilterError> {
+    fn of(bare: &'a str) -> Self {
         match bare.split_once(':') {
             // A path or an address may hold a colon, and is looked for as it is.
-            Some((key, value)) if key.bytes().all(|byte| byte.is_ascii_alphabetic()) => match value
+            Some((key, value))
+                if !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphabetic()) =>
             {
-                "" => Err(FilterError::Empty(typed.to_owned())),
-                _ => Ok(Self::Keyed(key, value)),
-            },
-            _ if bare.is_empty() => Err(FilterError::Empty(typed.to_owned())),
-            _ => Ok(Self::Bare(bare)),
+                Self::Keyed(key, value)
+            }
+            _ => Self::Bare(bare),
         }
+    }
+
+    fn is_unfinished(self) -> bool {
+        matches!(self, Self::Bare("") | Self::Keyed(_, ""))
     }
 }
 
@@ -182,6 +193,7 @@ mod tests {
         let table = [
             ("path:/a:b", "path is /a:b"),
             ("/a:b", "/a:b"),
+            (":80", ":80"),
             ("127.0.0.1:80", "127.0.0.1:80"),
             ("!x:y", "x is y"),
         ];

@@ -205,12 +205,13 @@ mod tests {
     #[test]
     fn what_is_no_filter_says_what_would_be() {
         let bad = FilterError::bad_value;
-        let unknown = FilterError::UnknownKey {
-            found: "colour".into(),
+        let unknown = |found: &str| FilterError::UnknownKey {
+            found: found.to_owned(),
             known: KEYS,
         };
         let table = [
-            ("colour:red", unknown),
+            ("colour:red", unknown("colour")),
+            ("!colour:", unknown("colour")),
             ("status:4", bad("web.filter.bad_status", "4")),
             ("status:600", bad("web.filter.bad_status", "600")),
             ("client:example", bad("web.filter.bad_client", "example")),
