@@ -136,6 +136,7 @@ const LAYERS: &[Layer] = &[
             "chrono",
             "directories",
             "lru",
+            "mimalloc",
             "nix",
             "rand",
             "rcgen",

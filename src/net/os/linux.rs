@@ -13,6 +13,11 @@ use std::net::SocketAddr;
 
 use nix::sys::socket::SockaddrStorage;
 
+/// What a lab allocates for a file is freed by the thread that writes the file. In glibc that takes the lock of the lab's own arena, and under load
+/// each waits for the other in the kernel; here a block that was freed elsewhere is put on a list without a lock.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The address that the kernel wrote beside a datagram; `None` for a family that UDP does not have.
 fn inet_address(storage: &SockaddrStorage) -> Option<SocketAddr> {
     if let Some(v4) = storage.as_sockaddr_in() {
