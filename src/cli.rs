@@ -419,6 +419,9 @@ fn files(matches: &ArgMatches) -> Result<Files, SettingsError> {
         let Some(path) = own_path(id) else {
             continue;
         };
+        if path.as_os_str() == "-" {
+            return other(id, &path, "settings.allowed.no_stdout");
+        }
         if kept
             .into_iter()
             .flatten()

@@ -32,6 +32,7 @@ use sockscope::proto::ping::{Mode, Plan};
 use sockscope::proto::smtp::plan::Password;
 use sockscope::settings::replay::Replay;
 use sockscope::settings::{Environment, PingMode, PingPlan, Place};
+use sockscope::trace::access_log::LogFormat;
 use sockscope::trace::clock::Clock;
 use sockscope::trace::escape::escape_hostile;
 use sockscope::trace::recorder::{Recorder, Secrets};
@@ -81,31 +82,20 @@ fn carry_out(invocation: Invocation, clock: Clock) -> u8 {
             format,
             ref csv,
             family,
-        } => {
-            let csv = match csv.as_deref().map(|path| new_file(path, words)).transpose() {
-                Ok(csv) => csv,
-                Err(complaint) => {
-                    complain(&complaint);
-                    return BAD_USE;
-                }
-            };
-            run_ping(&invocation, format, csv, family, words, clock)
-        }
+        } => run_ping(&invocation, format, csv.as_deref(), family, words, clock),
         Command::Serve {
             format,
             log,
             ref log_file,
         } => {
-            let file = log_file.as_deref().map(|path| log_file_at(path, words));
-            let file = match file.transpose() {
-                Ok(file) => file,
+            let file = log_file.as_deref().map(|path| Beside::log(path, words));
+            match file.transpose() {
+                Ok(file) => run_serve(&invocation, format, log, file, words, clock),
                 Err(complaint) => {
                     complain(&complaint);
-                    return BAD_USE;
+                    BAD_USE
                 }
-            };
-            let report = serve::Report { format, log, file };
-            run_serve(&invocation, report, words, clock)
+            }
         }
         Command::Get { .. } => run_get(&invocation, words, clock),
         Command::Mail(ref options) => run_mail(&invocation, options, words, clock),
@@ -133,26 +123,60 @@ fn finish(result: io::Result<()>) -> u8 {
     }
 }
 
-/// A file for results: new, so that nothing is overwritten.
-fn new_file(path: &Path, words: Words) -> Result<File, String> {
-    private(OpenOptions::new().write(true).create_new(true), path, words)
+/// A file beside those of the session. If the command is refused before it runs, a file that was made for it is taken back.
+struct Beside {
+    path: PathBuf,
+    /// Given away when the command runs.
+    file: Option<File>,
+    /// There was no such file before.
+    is_new: bool,
 }
 
-/// A log to append to.
-fn log_file_at(path: &Path, words: Words) -> Result<File, String> {
-    private(OpenOptions::new().append(true).create(true), path, words)
-}
+impl Beside {
+    /// For results: new, so that nothing is overwritten.
+    fn results(path: &Path, words: Words) -> Result<Self, String> {
+        Self::open(OpenOptions::new().write(true).create_new(true), path, words)
+    }
 
-/// Opens a file that, if it is made, is private to the user where the system can say so.
-fn private(options: &mut OpenOptions, path: &Path, words: Words) -> Result<File, String> {
-    os::private(options).open(path).map_err(|error| {
-        let path = path.display();
-        if error.kind() == io::ErrorKind::AlreadyExists {
-            words.fill("ping.file_exists", &[("path", &path)])
-        } else {
-            words.fill("ping.cannot_write", &[("path", &path), ("error", &error)])
+    /// A log to append to.
+    fn log(path: &Path, words: Words) -> Result<Self, String> {
+        Self::open(OpenOptions::new().append(true).create(true), path, words)
+    }
+
+    /// Opens a file that, if it is made, is private to the user where the system can say so.
+    fn open(options: &mut OpenOptions, path: &Path, words: Words) -> Result<Self, String> {
+        let is_new = path.symlink_metadata().is_err();
+        let opened = match path.is_dir() {
+            true => Err(io::ErrorKind::IsADirectory.into()),
+            false => os::private(options).open(path),
+        };
+        match opened {
+            Ok(file) => Ok(Self {
+                path: path.to_owned(),
+                file: Some(file),
+                is_new,
+            }),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let path = escape_hostile(path.to_string_lossy().as_bytes()).into_owned();
+                Err(words.fill("ping.file_exists", &[("path", &path)]))
+            }
+            Err(error) => Err(recording::unwritable(path, &error, words)),
         }
-    })
+    }
+
+    /// The command runs: the file stays.
+    fn keep(mut self) -> Option<File> {
+        self.file.take()
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        if self.file.take().is_some() && self.is_new {
+            // Left behind it would only be empty.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
 }
 
 /// Runs labs with the files that are asked for, and completes those however it ends.
@@ -245,7 +269,14 @@ fn may_overwrite(path: &Path, words: Words) -> bool {
         && matches!(answer.trim(), "y" | "Y" | "yes")
 }
 
-fn run_serve(invocation: &Invocation, report: serve::Report, words: Words, clock: Clock) -> u8 {
+fn run_serve(
+    invocation: &Invocation,
+    format: Format,
+    log: Option<LogFormat>,
+    file: Option<Beside>,
+    words: Words,
+    clock: Clock,
+) -> u8 {
     // A capture knows the packet of a response by how it begins, and a replay shows it.
     let keep = if invocation.files.is_any() {
         Keep::SCREEN
@@ -255,6 +286,8 @@ fn run_serve(invocation: &Invocation, report: serve::Report, words: Words, clock
     let config = configs::web(&invocation.settings.web, keep, words);
     with_files(invocation, words, clock, |recorder| {
         let out = output(&invocation.files);
+        let file = file.and_then(Beside::keep);
+        let report = serve::Report { format, log, file };
         let run = serve::run(config, report, recorder, words, clock, out);
         let result = runtime().map_err(Failure::Output);
         end_of(result.and_then(|runtime| runtime.block_on(run)), words)
@@ -420,7 +453,7 @@ fn contradicts_itself(plan: &PingPlan, words: Words) -> bool {
 fn run_ping(
     invocation: &Invocation,
     format: Format,
-    csv: Option<File>,
+    csv: Option<&Path>,
     family: Family,
     words: Words,
     clock: Clock,
@@ -451,7 +484,15 @@ fn run_ping(
             }
         }
     }
-    let run = ping::PingRun {
+    let csv = csv.map(|path| Beside::results(path, words));
+    let csv = match csv.transpose() {
+        Ok(csv) => csv,
+        Err(complaint) => {
+            complain(&complaint);
+            return BAD_USE;
+        }
+    };
+    let mut run = ping::PingRun {
         targets,
         plan: Plan {
             mode,
@@ -461,9 +502,10 @@ fn run_ping(
         },
         clock_step: os::clock_step(),
         format,
-        csv,
+        csv: None,
     };
     with_files(invocation, words, clock, |recorder| {
+        run.csv = csv.and_then(Beside::keep);
         let out = output(&invocation.files);
         let ended = runtime().and_then(|runtime| {
             runtime.block_on(ping::run(run, recorder, words, clock, out, io::stderr()))

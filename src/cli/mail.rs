@@ -98,6 +98,8 @@ pub(super) fn options(matches: &ArgMatches) -> Result<MailOptions, SettingsError
     Ok(MailOptions {
         format: format(matches),
         password: password(matches),
+        password_flag: password(matches).is_some()
+            || text("password-command").is_some_and(|command| command != "none"),
         to: texts("to"),
         cc: texts("cc"),
         bcc: texts("bcc"),

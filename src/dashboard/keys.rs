@@ -461,6 +461,7 @@ pub static BINDINGS: &[Binding] = {
         binding(C::MailWire, &[], A::Right, "←→", "key.mail_conversations", Some(2)),
         binding(C::MailTab, &[key(KeyCode::F(5)), ctrl('s')], A::Send, "F5 ^S", "key.send", Some(0)),
         binding(C::MailTab, &[char('e')], A::EditForm, "e", "key.mail_edit", Some(3)),
+        binding(C::MailTab, &[key(KeyCode::F(6)), ctrl('o')], A::NextFormPage, "F6 ^O", "key.mail_form_page", None),
         binding(C::MailTab, &[char('p')], A::NextPreset, "p", "key.mail_preset", Some(5)),
         binding(C::MailTab, &[char('v')], A::NextView, "v", "key.view", Some(3)),
         binding(C::MailTab, &[char('o')], A::ToggleStepping, "o", "key.mail_stepping", Some(3)),

@@ -93,10 +93,17 @@ impl Files {
 pub fn refusal(error: &OpenError, words: Words) -> String {
     match error {
         OpenError::Exists(path) => words.fill("recording.exists", &[("path", &shown(path))]),
-        OpenError::Io { path, error } => words.fill(
-            "ping.cannot_write",
-            &[("path", &shown(path)), ("error", error)],
-        ),
+        OpenError::Io { path, error } => unwritable(path, error, words),
+    }
+}
+
+/// Why a file cannot be written.
+#[must_use]
+pub fn unwritable(path: &Path, error: &io::Error, words: Words) -> String {
+    let path = shown(path);
+    match error.kind() {
+        io::ErrorKind::IsADirectory => words.fill("recording.folder", &[("path", &path)]),
+        _ => words.fill("ping.cannot_write", &[("path", &path), ("error", error)]),
     }
 }
 

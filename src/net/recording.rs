@@ -35,6 +35,9 @@ const GATHER: Duration = Duration::from_millis(25);
 /// How long a capture holds items back, so that those of all labs are written in the order of their times.
 const HOLD_BACK: Duration = Duration::from_millis(200);
 
+/// Bytes of a record that are handed to the system at once.
+const AT_ONCE: u64 = 64 << 10;
+
 /// What kind of file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -353,6 +356,8 @@ struct Outlet {
     /// There was no such file before.
     is_new: bool,
     written: u64,
+    /// What of it had been handed to the system when that last went well.
+    whole: u64,
     left_out: u64,
     error: Option<String>,
 }
@@ -390,7 +395,7 @@ impl Outlet {
         } = target;
         let failed = |error| OpenError::of(path.clone(), error);
         let is_new = !is_stdout(&path) && fs::metadata(&path).is_err();
-        let out = Out::new(create(&path, overwrite).map_err(failed)?);
+        let out = Out::new(Destination::open(&path, overwrite).map_err(failed)?);
         let program = concat!("sockscope ", env!("CARGO_PKG_VERSION")).to_owned();
         let command = command.to_owned();
         let sink = match format {
@@ -415,6 +420,7 @@ impl Outlet {
                 out,
                 is_new,
                 written: 0,
+                whole: 0,
                 left_out: 0,
                 error: None,
             }),
@@ -488,7 +494,13 @@ impl Outlet {
     fn add_line(&mut self, entry: &Entry) {
         if let Some(Sink::Jsonl(writer)) = &mut self.sink {
             match writer.write(entry) {
-                Ok(()) => self.written += 1,
+                Ok(()) => {
+                    self.written += 1;
+                    // No more than this is lost when the disk is full.
+                    if self.out.waiting() >= AT_ONCE {
+                        self.check(Ok(()));
+                    }
+                }
                 Err(error) => self.fail(&error),
             }
         }
@@ -523,13 +535,18 @@ impl Outlet {
 
     /// Hands what was written to the system; at the first error the file ends.
     fn check(&mut self, written: io::Result<()>) {
-        if let Err(error) = written.and_then(|()| self.out.flushed()) {
-            self.fail(&error);
+        match written.and_then(|()| self.out.flushed()) {
+            Ok(()) => self.whole = self.written,
+            Err(error) => self.fail(&error),
         }
     }
 
     fn fail(&mut self, error: &io::Error) {
         self.error = Some(error.to_string());
+        if self.format == Format::Jsonl {
+            // A capture counts by itself what is in the file.
+            self.written = self.whole;
+        }
         self.sink = None;
         self.out.give_up();
     }
@@ -540,20 +557,57 @@ pub fn is_stdout(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// Opens what the path stands for; a file is made, and private to the user.
-fn create(path: &Path, overwrite: bool) -> io::Result<Box<dyn Write + Send>> {
-    if is_stdout(path) {
-        return Ok(Box::new(io::stdout()));
+/// Where bytes go in the end.
+enum Destination {
+    Stdout(io::Stdout),
+    File(File),
+}
+
+impl Destination {
+    /// Opens what the path stands for; a file is made, and private to the user.
+    fn open(path: &Path, overwrite: bool) -> io::Result<Self> {
+        Ok(match is_stdout(path) {
+            true => Self::Stdout(io::stdout()),
+            false => Self::File(create_file(path, overwrite)?),
+        })
     }
-    Ok(Box::new(create_file(path, overwrite)?))
+
+    /// Cuts a file back to so many bytes. What went into a pipe or a device is gone.
+    fn cut(&self, bytes: u64) -> bool {
+        match self {
+            Self::File(file) => {
+                let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
+                is_file && file.set_len(bytes).is_ok()
+            }
+            Self::Stdout(_) => false,
+        }
+    }
+}
+
+impl Write for Destination {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Stdout(stdout) => stdout.write(bytes),
+            Self::File(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Stdout(stdout) => stdout.flush(),
+            Self::File(file) => file.flush(),
+        }
+    }
 }
 
 /// Makes the file, private to the user. A pipe or a device holds nothing that could be overwritten.
 fn create_file(path: &Path, overwrite: bool) -> io::Result<File> {
     let kind = fs::metadata(path).map(|metadata| metadata.file_type());
-    let is_device = kind.is_ok_and(|kind| !kind.is_file() && !kind.is_dir());
-    if is_device {
-        return OpenOptions::new().write(true).open(path);
+    match kind {
+        // Otherwise it would be said to exist, as if it could be overwritten.
+        Ok(kind) if kind.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+        Ok(kind) if !kind.is_file() => return OpenOptions::new().write(true).open(path),
+        _ => {}
     }
     if overwrite && fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file()) {
         // A new file in its place belongs to the user alone, whoever could read the old one.
@@ -575,15 +629,18 @@ struct Out(Arc<Mutex<Buffered>>);
 
 struct Buffered {
     /// `None` when no more is to be written.
-    file: Option<BufWriter<Box<dyn Write + Send>>>,
+    file: Option<BufWriter<Destination>>,
     bytes: u64,
+    /// The bytes of them that were handed to the system. A sink flushes only between two blocks or lines, so they end with a whole one.
+    whole: u64,
 }
 
 impl Out {
-    fn new(file: Box<dyn Write + Send>) -> Self {
+    fn new(destination: Destination) -> Self {
         Self(Arc::new(Mutex::new(Buffered {
-            file: Some(BufWriter::new(file)),
+            file: Some(BufWriter::new(destination)),
             bytes: 0,
+            whole: 0,
         })))
     }
 
@@ -591,14 +648,30 @@ impl Out {
         lock(&self.0).bytes
     }
 
-    fn flushed(&self) -> io::Result<()> {
-        lock(&self.0).file.as_mut().map_or(Ok(()), Write::flush)
+    /// Bytes that were not handed to the system yet, or not surely.
+    fn waiting(&self) -> u64 {
+        let buffered = lock(&self.0);
+        buffered.bytes - buffered.whole
     }
 
-    /// Throws away what could not be written; without this it would be tried once more.
+    fn flushed(&self) -> io::Result<()> {
+        let mut buffered = lock(&self.0);
+        if let Some(file) = &mut buffered.file {
+            file.flush()?;
+            buffered.whole = buffered.bytes;
+        }
+        Ok(())
+    }
+
+    /// Throws away what could not be written; without this it would be tried once more. What the system took of it goes, too, for a reader would
+    /// stumble over half a block.
     fn give_up(&self) {
-        if let Some(file) = lock(&self.0).file.take() {
-            let _ = file.into_parts();
+        let mut buffered = lock(&self.0);
+        if let Some(file) = buffered.file.take() {
+            let (destination, _) = file.into_parts();
+            if destination.cut(buffered.whole) {
+                buffered.bytes = buffered.whole;
+            }
         }
     }
 }

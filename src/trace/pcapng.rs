@@ -73,6 +73,8 @@ pub struct Capture<W: Write> {
     notes: Comments,
     /// Left out, and not yet told of.
     left_out: u64,
+    /// Packets made, and of them what the file took.
+    made: u64,
     packets: u64,
     /// Of the newest packet.
     last: Duration,
@@ -157,6 +159,7 @@ impl<W: Write> Capture<W> {
             labs: Default::default(),
             notes: Comments::default(),
             left_out: 0,
+            made: 0,
             packets: 0,
             last: Duration::ZERO,
         };
@@ -236,7 +239,7 @@ impl<W: Write> Capture<W> {
         self.left_out += count;
     }
 
-    /// Packets written.
+    /// Packets written, and taken by the file.
     pub fn packets(&self) -> u64 {
         self.packets
     }
@@ -294,7 +297,9 @@ impl<W: Write> Capture<W> {
 
     fn write_out(&mut self) -> io::Result<()> {
         self.blocks.write_out(&mut self.out)?;
-        self.out.flush()
+        self.out.flush()?;
+        self.packets = self.made;
+        Ok(())
     }
 
     /// Writes the packets that a call stands for.
@@ -404,7 +409,7 @@ impl<W: Write> Capture<W> {
         state.first = state.first.or(Some(self.last));
         state.last = Some(self.last);
         state.packets += 1;
-        self.packets += 1;
+        self.made += 1;
         let at = self.wall(self.last);
         self.blocks.packet(call.lab, at, &packed.packet, &comments)
     }

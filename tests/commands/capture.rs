@@ -249,6 +249,54 @@ fn a_command_that_makes_no_sense_leaves_no_file() {
 }
 
 #[test]
+fn a_command_that_is_refused_leaves_no_empty_file_beside() {
+    let kept = Kept::new();
+    let (taken, beside) = (kept.named("taken.jsonl"), kept.named("beside"));
+    fs::write(&taken, "precious").expect("a folder of ours");
+    for arguments in [
+        &["ping", "--csv", &beside, "--record", &taken][..],
+        &["ping", "--csv", &beside, "--plain", "--size", "9"],
+        &["serve", "--log-file", &beside, "--record", &taken],
+    ] {
+        let finished = with(arguments, &[]).run();
+        assert!(finished.code > Some(0), "{finished:?}");
+        assert!(!kept.path("beside").exists(), "{arguments:?}");
+    }
+    // A log that was there is appended to, and so never removed.
+    fs::write(&beside, "old").expect("a folder of ours");
+    let finished = sockscope(&["serve", "--log-file", &beside, "--record", &taken]).run();
+    assert_eq!(finished.code, Some(2), "{finished:?}");
+    assert_eq!(kept.bytes("beside"), b"old");
+}
+
+#[test]
+fn a_folder_or_standard_output_where_a_file_belongs_is_said() {
+    let kept = Kept::new();
+    let folder = kept.folder.path().to_str().expect("UTF-8");
+    let complaint = format!("sockscope: {folder} is a folder; name a file");
+    for arguments in [
+        &["ping", "--capture", folder][..],
+        &["ping", "--capture", folder, "--overwrite"],
+        &["ping", "--record", folder],
+        &["ping", "--csv", folder],
+        &["serve", "--log-file", folder],
+    ] {
+        let finished = sockscope(arguments).run();
+        assert_eq!(finished.code, Some(2), "{finished:?}");
+        assert_eq!(finished.complaint.trim_end(), complaint, "{arguments:?}");
+    }
+    for arguments in [["ping", "--csv", "-"], ["serve", "--log-file", "-"]] {
+        let finished = sockscope(&arguments).run();
+        assert_eq!(finished.code, Some(2), "{finished:?}");
+        assert!(finished.complaint.contains(arguments[1]), "{finished:?}");
+        assert!(
+            finished.complaint.contains("name of a file"),
+            "{finished:?}"
+        );
+    }
+}
+
+#[test]
 fn a_folder_that_cannot_be_written_is_bad_use() {
     let kept = Kept::new();
     let nowhere = kept.named("missing/a.pcapng");
@@ -282,28 +330,49 @@ fn a_disk_that_fills_up_ends_the_file_and_not_the_lab() {
     let kept = Kept::new();
     // Blocks of 512 bytes, or of 1,024 in some shells; a shell that ignores a signal starts programs that do.
     let limited = "trap '' XFSZ; ulimit -f 16; exec \"$0\" \"$@\"";
-    let record = kept.named("a.jsonl");
+    let (record, capture) = (kept.named("a.jsonl"), kept.named("a.pcapng"));
     let finished = start(
         "sh",
         &[
-            "-c", limited, PROGRAM, "ping", "-c", "200", "--json", &address, "--record", &record,
+            "-c",
+            limited,
+            PROGRAM,
+            "ping",
+            "-c",
+            "200",
+            "--json",
+            &address,
+            "--record",
+            &record,
+            "--capture",
+            &capture,
         ],
     )
     .finish();
     assert_eq!(finished.code, Some(0), "{}", finished.complaint);
-    let complaint = format!("sockscope: {record} cannot be written any more: ");
-    assert!(
-        finished.complaint.starts_with(&complaint),
-        "{}",
-        finished.complaint
-    );
-    assert_eq!(finished.complaint.lines().count(), 1);
+    for file in [&record, &capture] {
+        let complaint = format!("sockscope: {file} cannot be written any more: ");
+        let said = finished.complaint.lines();
+        let times = said.filter(|line| line.starts_with(&complaint)).count();
+        assert_eq!(times, 1, "{}", finished.complaint);
+    }
+    assert_eq!(finished.complaint.lines().count(), 2);
     let lines = finished.json();
     let pings = lines.iter().filter(|line| line["event"] == "ping");
     assert_eq!(pings.count(), 200, "the lab goes on");
-    assert!(told(&finished)[0]["error"].is_string());
-    let written = fs::metadata(&record).expect("it is there").len();
-    assert!((1..=16 * 1_024).contains(&written), "{written}");
+    // What is in the files is whole, and as much as is told.
+    let told = told(&finished);
+    let in_files = [
+        packets(&kept.bytes("a.pcapng")),
+        entries(Path::new(&record)).len(),
+    ];
+    for ((told, file), count) in told.iter().zip([&capture, &record]).zip(in_files) {
+        assert!(told["error"].is_string(), "{told}");
+        assert_eq!(told["written"], count, "{told}");
+        let written = fs::metadata(file).expect("it is there").len();
+        assert!((1..=16 * 1_024).contains(&written), "{written}");
+        assert_eq!(told["bytes"], written, "{told}");
+    }
 }
 
 /// A mail with a login, captured and recorded at both ends. Gives the four files and what was said on standard error.

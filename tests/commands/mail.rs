@@ -651,7 +651,7 @@ fn a_password_is_asked_for_without_echo() {
 #[test]
 fn what_cannot_be_sent_is_said_before_anything_is() {
     let mailbox = Mailbox::with(&[]);
-    let table: [(&[&str], &[&str]); 16] = [
+    let table: [(&[&str], &[&str]); 19] = [
         (&["--to", "nobody"], &["--to", "nobody"]),
         (&["--to", "a@x.example\r\nRCPT TO:<b@x.example>"], &["--to"]),
         (&["--to", "a@x.example", "--from", "who"], &["--from"]),
@@ -680,6 +680,18 @@ fn what_cannot_be_sent_is_said_before_anything_is() {
             &["--auth", "ntlm", "cram-md5"],
         ),
         (&["--to", "a@x.example", "--auth", "plain"], &["--user"]),
+        (
+            &["--to", "a@x.example", "--password-env", "HOME"],
+            &["--user"],
+        ),
+        (
+            &["--to", "a@x.example", "--password-file", "x"],
+            &["--user"],
+        ),
+        (
+            &["--to", "a@x.example", "--password-command", "x"],
+            &["--user"],
+        ),
         (
             &["--to", "a@x.example", "--user", "bob"],
             &["--password-env", "terminal"],

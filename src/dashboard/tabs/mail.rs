@@ -342,6 +342,7 @@ impl MailTab {
             Action::NextView => (self.next_view(), None),
             Action::EditForm => (self.edit_form(), None),
             Action::NextFormPage => {
+                self.show(Panel::Form);
                 self.compose.turn_page();
                 (Vec::new(), None)
             }

@@ -8,7 +8,7 @@ use crate::proto::message::Outline;
 use crate::proto::message::draft::{Draft, Field, FieldError, LONGEST_BODY};
 use crate::proto::secret::Secret;
 use crate::proto::smtp::plan::{Check, Login, Pace, Password, Plan, Trust};
-use crate::settings::MailClientSettings;
+use crate::settings::{MailAuth, MailClientSettings};
 use crate::trace::escape::escape_hostile;
 use crate::words::Words;
 use crate::words::draft::field_error;
@@ -171,7 +171,11 @@ fn login(
     ask: impl FnOnce(&str) -> io::Result<Secret>,
 ) -> Result<Option<Login>, String> {
     let Some(mechanism) = client.mechanism() else {
-        return Ok(None);
+        // Whoever says where the password is wants to log in. A setting may stand there for later.
+        return match (client.auth, options.password_flag) {
+            (MailAuth::Auto, true) => Err(words.t("receive.no_user").into_owned()),
+            _ => Ok(None),
+        };
     };
     let Some(user) = client.user.clone() else {
         return Err(words.t("send.no_user").into_owned());
@@ -205,7 +209,7 @@ mod tests {
     use crate::proto::smtp::plan::{Retry, Security};
     use crate::proto::smtp::sasl::Mechanism;
     use crate::proto::smtp::stage::Stage;
-    use crate::settings::{MailAuth, MailHost, MailSettings, Settings};
+    use crate::settings::{MailHost, MailSettings, Settings};
     use crate::trace::clock::Clock;
     use crate::words::Lang;
 
@@ -213,6 +217,7 @@ mod tests {
         MailOptions {
             format: Format::Text,
             password: None,
+            password_flag: false,
             to: vec!["teacher@example.com".to_owned()],
             cc: Vec::new(),
             bcc: Vec::new(),
@@ -352,6 +357,21 @@ mod tests {
 
         settings.client.auth = MailAuth::Never;
         assert_eq!(made(&options, &settings).unwrap().login, None);
+    }
+
+    #[test]
+    fn a_password_flag_without_a_user_is_refused_and_a_setting_is_not() {
+        let mut settings = Settings::default().mail;
+        settings.client.password_command = Some("pass".to_owned());
+        assert_eq!(made(&options(), &settings).unwrap().login, None);
+        let flagged = MailOptions {
+            password_flag: true,
+            ..options()
+        };
+        let complaints = made(&flagged, &settings).unwrap_err();
+        assert!(complaints[0].contains("--user"), "{complaints:?}");
+        settings.client.user = Some("u".to_owned());
+        assert!(made(&flagged, &settings).unwrap().login.is_some());
     }
 
     #[test]

@@ -268,7 +268,7 @@ fn a_full_disk_ends_its_file_and_nothing_else() {
     let target = vec![bench.target("a.jsonl"), bench.target("b.jsonl")];
     let opened =
         Recording::open(&bench.recorder, target, bench.clock, "sockscope".to_owned()).unwrap();
-    let device = create(Path::new("/dev/full"), false).unwrap();
+    let device = Destination::open(Path::new("/dev/full"), false).unwrap();
     lock(&opened.outlets[0].out.0).file = Some(BufWriter::new(device));
     let recording = opened.begin(Vec::new()).unwrap();
     bench.happen("one");
@@ -283,13 +283,29 @@ fn a_full_disk_ends_its_file_and_nothing_else() {
 }
 
 #[test]
+fn a_file_that_ends_in_the_middle_is_cut_back_to_what_is_whole() {
+    let bench = Bench::new();
+    let path = bench.path("a.jsonl");
+    let mut out = Out::new(Destination::open(&path, false).unwrap());
+    out.write_all(b"whole\n").unwrap();
+    out.flush().unwrap();
+    // So much is not buffered: the system takes it at once.
+    out.write_all(&[b'x'; 100_000]).unwrap();
+    assert!(fs::metadata(&path).unwrap().len() > 6);
+    assert_eq!(out.waiting(), 100_000);
+    out.give_up();
+    assert_eq!(fs::read(&path).unwrap(), b"whole\n");
+    assert_eq!(out.bytes(), 6);
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn when_no_file_is_left_the_labs_need_not_tell() {
     let bench = Bench::new();
     let target = vec![bench.target("a.jsonl")];
     let opened =
         Recording::open(&bench.recorder, target, bench.clock, "sockscope".to_owned()).unwrap();
-    let device = create(Path::new("/dev/full"), false).unwrap();
+    let device = Destination::open(Path::new("/dev/full"), false).unwrap();
     lock(&opened.outlets[0].out.0).file = Some(BufWriter::new(device));
     let recording = opened.begin(Vec::new()).unwrap();
     bench.happen("one");

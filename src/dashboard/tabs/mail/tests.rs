@@ -1045,6 +1045,18 @@ fn nothing_that_a_server_says_does_anything_to_the_screen() {
 }
 
 #[test]
+fn the_options_are_turned_to_without_typing_into_the_form() {
+    let mut bench = Bench::new().listening();
+    let message = bench.screen(MIDDLE);
+    bench.key('v');
+    bench.press(KeyCode::F(6));
+    let options = bench.screen(MIDDLE);
+    assert!(options.contains("Pipelining"), "{options}");
+    bench.press(KeyCode::F(6));
+    assert_eq!(bench.screen(MIDDLE), message);
+}
+
+#[test]
 fn every_size_and_look_can_be_drawn() {
     for (lang, ascii, colour) in [
         (Lang::En, false, true),

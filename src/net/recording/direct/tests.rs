@@ -120,13 +120,14 @@ fn a_file_that_is_there_stays() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_full_disk_ends_its_file_and_no_other() {
-    use std::io::{BufWriter, Write};
+    use std::io::BufWriter;
+
+    use super::super::Destination;
 
     let folder = tempfile::tempdir().unwrap();
     let (full, whole) = (folder.path().join("a.jsonl"), folder.path().join("b.jsonl"));
     let mut recording = start(&[&full, &whole]);
-    let device: Box<dyn Write + Send> =
-        Box::new(File::options().write(true).open("/dev/full").unwrap());
+    let device = Destination::open(Path::new("/dev/full"), false).unwrap();
     super::super::lock(&recording.outlets[0].out.0).file = Some(BufWriter::new(device));
     recording.write(&note(SECOND, "one"));
     recording.write_out();
