@@ -541,6 +541,9 @@ impl App {
             }
             Some(before) if before.motion != playback.motion => match playback.motion {
                 Motion::Frozen => self.notify("replay.frozen", &""),
+                Motion::Ended if playback.ends_before => {
+                    self.notify("replay.ends_before", &playback.entries);
+                }
                 Motion::Ended if playback.damaged > 0 => {
                     self.notify("replay.ended_damaged", &playback.damaged);
                 }

@@ -55,6 +55,8 @@ pub struct Playback {
     pub length: Option<Duration>,
     pub speed: Speed,
     pub motion: Motion,
+    /// It ended before the place at which playing was to begin.
+    pub ends_before: bool,
     /// Entries that were played.
     pub entries: u64,
     /// Lines of the file that could not be read, so far.

@@ -203,6 +203,10 @@ fn status_line(app: &App, look: &Look, room: usize) -> Line<'static> {
     parts.sort_by_key(|(tab, _)| *tab != app.front);
     let mut line = Line::from_iter(capture::status(app, look));
     for (_, part) in parts {
+        // A server that a record has not told of has nothing to say.
+        if part.spans.is_empty() {
+            continue;
+        }
         if line.spans.is_empty() {
             line = part;
         } else if text::line_width(&line) + text::line_width(&part) + 2 <= room {

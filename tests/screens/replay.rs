@@ -9,11 +9,11 @@ use ratatui::widgets::Widget;
 use sockscope::dashboard::app::{App, Effect, Msg, Now, Setup};
 use sockscope::dashboard::playback::{Control, Motion, Playback};
 use sockscope::dashboard::tabs::ping::PingSetup;
-use sockscope::proto::link::LinkSettings;
+use sockscope::proto::link::{LinkSettings, Preset};
 use sockscope::settings::replay::Speed;
 use sockscope::trace::clock::Clock;
 use sockscope::trace::event::{EchoEvent, Event, PingerEvent};
-use sockscope::words::Lang;
+use sockscope::words::{Lang, Words};
 
 use super::shown::text;
 
@@ -24,6 +24,7 @@ fn playback() -> Playback {
         length: Some(Duration::from_secs(300)),
         speed: Speed::Times(2.0),
         motion: Motion::Playing,
+        ends_before: false,
         entries: 1_234,
         damaged: 0,
     }
@@ -176,4 +177,88 @@ fn a_target_of_the_record_is_there_and_nothing_is_started() {
     assert!(shown.contains("127.0.0.1:12000"), "{shown}");
     assert!(shown.contains("seed                42"), "{shown}");
     assert!(shown.contains("37%"), "the link of the record: {shown}");
+}
+
+#[test]
+fn what_no_record_tells_is_not_made_up_from_this_run() {
+    for lang in [Lang::En, Lang::ZhCn] {
+        let words = Words(lang);
+        let mut app = app(lang, false);
+        let ping = screen(&mut app, 140, 36);
+        let starting = words.t("status.echo_starting");
+        assert!(!ping.contains(&*starting), "{ping}");
+        for knob in [
+            "loss",
+            "delay",
+            "duplicate",
+            "reorder",
+            "corrupt",
+            "rate",
+            "interval",
+            "timeout",
+            "pace",
+        ] {
+            assert_untold(&ping, &words.t(&format!("knob.{knob}")));
+        }
+        for key in ["link.preset", "link.count", "link.seed"] {
+            assert_untold(&ping, &words.t(key));
+        }
+        key(&mut app, '2');
+        let web = screen(&mut app, 140, 36);
+        assert!(web.contains(&*words.t("replay.no_web")), "{web}");
+        let starting = words.t("status.web_starting");
+        assert!(!web.contains(&*starting), "{web}");
+        let built_in = words.t("web.server.built_in");
+        assert!(!web.contains(&*built_in), "{web}");
+        for key in [
+            "web.server.folder",
+            "web.limit.connections",
+            "web.limit.body",
+        ] {
+            assert_untold(&web, &words.t(key));
+        }
+    }
+}
+
+/// In some line the label is followed by the sign for nothing.
+fn assert_untold(screen: &str, label: &str) {
+    let is_untold = |line: &str| {
+        let after = line.rsplit_once(label).map(|(_, after)| after);
+        after.is_some_and(|after| after.split_whitespace().next() == Some("-"))
+    };
+    assert!(screen.lines().any(is_untold), "{label}:\n{screen}");
+}
+
+#[test]
+fn the_link_of_a_record_is_called_by_its_preset() {
+    let mut app = app(Lang::En, false);
+    let wifi = Preset::find("wifi").unwrap();
+    let events = vec![Event::Echo(EchoEvent::Listening {
+        address: "127.0.0.1:12000".parse().unwrap(),
+        seed: 42,
+        link: Box::new(wifi.link.clone()),
+    })];
+    let msg = Msg::Events {
+        events,
+        left_out: 0,
+        web_left_out: 0,
+        mail_left_out: 0,
+    };
+    app.update(msg, Duration::from_secs(84));
+    let shown = screen(&mut app, 140, 36);
+    let is_named = |line: &str| line.contains("preset") && line.contains("wifi");
+    assert!(shown.lines().any(is_named), "{shown}");
+}
+
+#[test]
+fn a_record_that_ends_before_its_beginning_says_so() {
+    let mut app = app(Lang::En, false);
+    let ended = Playback {
+        motion: Motion::Ended,
+        ends_before: true,
+        ..playback()
+    };
+    app.update(Msg::Playback(ended), Duration::from_secs(83));
+    let shown = screen(&mut app, 120, 24);
+    assert!(shown.contains("ends before the place"), "{shown}");
 }

@@ -71,6 +71,8 @@ pub struct Replayer {
     /// The time of the newest entry that was played.
     played: Duration,
     ended: bool,
+    /// It ended before the place at which playing was to begin.
+    ends_before: bool,
     entries: u64,
     damaged: u64,
     left_out: u64,
@@ -126,6 +128,7 @@ impl Replayer {
             from: replay.from,
             played: Duration::ZERO,
             ended: false,
+            ends_before: false,
             entries: 0,
             damaged: 0,
             left_out: 0,
@@ -250,7 +253,7 @@ impl Replayer {
 
     fn finish(&mut self) {
         self.ended = true;
-        self.from = None;
+        self.ends_before = self.from.take().is_some() && self.begin.is_some();
         self.end = self.begin.map(|_| self.played);
         self.head.stand(self.played);
         self.filing.end();
@@ -316,6 +319,7 @@ impl Replayer {
                 (false, None, true) => Motion::Playing,
                 (false, None, false) => Motion::Frozen,
             },
+            ends_before: self.ends_before,
             entries: self.entries,
             damaged: self.damaged,
         }

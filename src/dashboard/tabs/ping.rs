@@ -163,7 +163,6 @@ pub struct PingTab {
     clients: ListState,
     knob: Knob,
     leg: Leg,
-    preset: Option<usize>,
     /// The ping whose details are open.
     detail: Option<u64>,
     /// The latest time, as of the last frame or key.
@@ -194,7 +193,6 @@ impl PingTab {
             clients: ListState::new(Order::NewestFirst),
             knob: Knob::Loss,
             leg: Leg::Request,
-            preset: None,
             detail: None,
             now: Duration::ZERO,
         }
@@ -414,7 +412,6 @@ impl PingTab {
     }
 
     fn set_link(&mut self, link: LinkSettings) -> Vec<Effect> {
-        self.preset = None;
         if link == self.live.server.link {
             return Vec::new();
         }
@@ -423,7 +420,8 @@ impl PingTab {
     }
 
     fn next_preset(&mut self) -> Vec<Effect> {
-        let next = self.preset.map_or(0, |place| (place + 1) % presets().len());
+        let place = preset_of(&self.live.server.link);
+        let next = place.map_or(0, |place| (place + 1) % presets().len());
         let preset = &presets()[next];
         let mut effects = self.set_link(preset.link.clone());
         let (interval, size) = preset.traffic.map_or(self.usual_traffic, |traffic| {
@@ -440,7 +438,6 @@ impl PingTab {
                 effects.extend(self.ping_anew(place));
             }
         }
-        self.preset = Some(next);
         effects
     }
 
@@ -610,6 +607,11 @@ impl PingTab {
             .flat_map(|target| target.history.rows().rev());
         rows.map(|row| row.record.outcome)
     }
+}
+
+/// Which of the presets a link is set like.
+fn preset_of(link: &LinkSettings) -> Option<usize> {
+    presets().iter().position(|preset| preset.link == *link)
 }
 
 fn leg_of(link: &LinkSettings, leg: Leg) -> &LegSettings {

@@ -112,8 +112,8 @@ pub struct WebTab {
     live: WebModel,
     /// The model as it was when the view was frozen, and when that was.
     frozen: Option<(Duration, Box<WebModel>)>,
-    limits: Limits,
-    folder: Option<PathBuf>,
+    /// What is served and how much is taken; `None` where a record is played, which tells neither.
+    served: Option<(Limits, Option<PathBuf>)>,
     panel: Panel,
     under: Under,
     sort: Sort,
@@ -141,8 +141,7 @@ impl WebTab {
         Self {
             live: WebModel::new(setup.service),
             frozen: None,
-            limits: setup.limits,
-            folder: setup.folder,
+            served: Some((setup.limits, setup.folder)),
             panel: Panel::Log,
             under: Under::Lanes,
             sort: Sort::Time,
@@ -183,6 +182,8 @@ impl WebTab {
 
     /// What happens comes out of a record: what was sent is told by its events.
     pub fn follow_record(&mut self) {
+        self.served = None;
+        self.live.follow_record();
         self.sender.follow_record();
     }
 

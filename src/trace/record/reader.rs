@@ -14,6 +14,8 @@ use crate::trace::event::Event;
 use crate::trace::web::{Part, WebEvent};
 use crate::trace::wire::SocketEvent;
 
+/// What some programs begin a text in UTF-8 with.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Characters of a reason that are told.
 const LONGEST_REASON: usize = 200;
 
@@ -93,6 +95,10 @@ impl<R: BufRead> Reader<R> {
             Found::End => return Err(NotARecord::Empty),
             Found::TooLong => return Err(NotARecord::NoHeader),
             Found::Line => {}
+        }
+        // Editors and shells on Windows put one before what they write.
+        if line.starts_with(BYTE_ORDER_MARK) {
+            line.drain(..BYTE_ORDER_MARK.len());
         }
         // A list would be read as a structure, too.
         let is_object = line.trim_ascii_start().starts_with(b"{");

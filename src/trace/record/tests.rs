@@ -51,6 +51,12 @@ fn with_line(line: &str) -> Vec<u8> {
     file
 }
 
+#[test]
+fn a_byte_order_mark_before_the_header_is_passed_over() {
+    let file = [b"\xef\xbb\xbf", &written(&[note("kept")])[..]].concat();
+    assert_eq!(read(&file), [Ok(note("kept"))]);
+}
+
 proptest! {
     #[test]
     fn any_entries_are_read_as_they_were_written(entries in vec(entry(), 0..6)) {

@@ -443,6 +443,7 @@ fn a_replay_is_marked_and_stepped_on_this_tab_too() {
             length: Some(Duration::from_secs(300)),
             speed: Speed::Times(2.0),
             motion: Motion::Playing,
+            ends_before: false,
             entries: 12,
             damaged: 0,
         };

@@ -72,6 +72,19 @@ fn played(replayer: &mut Replayer, now: Instant) -> Vec<String> {
 }
 
 #[test]
+fn a_beginning_behind_the_end_is_said() {
+    for (from, is_behind) in [(5, false), (60, true)] {
+        let from = Some(From::Offset(SECOND * from));
+        let (mut replayer, start) = replayer(notes(&[10, 20]), &plan(Speed::Max, from));
+        played(&mut replayer, start);
+        played(&mut replayer, start);
+        let playback = replayer.playback(start);
+        assert_eq!(playback.motion, Motion::Ended, "{from:?}");
+        assert_eq!(playback.ends_before, is_behind, "{from:?}");
+    }
+}
+
+#[test]
 fn entries_come_when_their_time_has_come() {
     let (mut replayer, start) = replayer(notes(&[10, 11, 15, 20]), &plan(Speed::Times(2.0), None));
     assert_eq!(

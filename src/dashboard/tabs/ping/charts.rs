@@ -643,7 +643,9 @@ pub fn server_trouble(state: &ServerState, words: Words) -> Vec<String> {
     let mut lines = match state {
         ServerState::CannotStart(error) => phrases::start_error(error, words),
         ServerState::Failed(error) => vec![words.fill("status.server_died", &[("error", error)])],
-        ServerState::Starting | ServerState::Listening(_) => return Vec::new(),
+        ServerState::Starting | ServerState::Untold | ServerState::Listening(_) => {
+            return Vec::new();
+        }
     };
     lines.push(words.t("start.keys").into_owned());
     lines

@@ -49,6 +49,8 @@ pub struct PingModel {
 pub struct Server {
     pub state: ServerState,
     pub link: LinkSettings,
+    /// Whether that is how it is set: a record may not tell it, or later.
+    pub link_is_known: bool,
     pub seed: Option<u64>,
     pub counts: EchoCounts,
     pub clients: Vec<ClientCounts>,
@@ -57,6 +59,8 @@ pub struct Server {
 #[derive(Debug, Clone, PartialEq)]
 pub enum ServerState {
     Starting,
+    /// A record is played, and has told nothing of it so far.
+    Untold,
     Listening(SocketAddr),
     CannotStart(StartError),
     /// It ran and its socket failed.
@@ -166,6 +170,7 @@ impl PingModel {
         let server = Server {
             state: ServerState::Starting,
             link,
+            link_is_known: true,
             seed: None,
             counts: EchoCounts::default(),
             clients: Vec::new(),
@@ -184,6 +189,13 @@ impl PingModel {
     /// What happens comes out of a record.
     pub fn follow_record(&mut self) {
         self.starts = Starts::InTheRecord;
+        self.server.state = ServerState::Untold;
+        self.server.link_is_known = false;
+    }
+
+    /// Whether what happens comes out of a record, which does not tell how a pinger was set.
+    pub fn follows_record(&self) -> bool {
+        self.starts == Starts::InTheRecord
     }
 
     pub fn target_mut(&mut self, id: TargetId) -> Option<&mut Target> {
@@ -240,12 +252,14 @@ impl PingModel {
                 self.server.seed = Some(seed);
                 if self.starts == Starts::InTheRecord {
                     self.server.link = *link;
+                    self.server.link_is_known = true;
                 }
             }
             Event::Echo(EchoEvent::Datagram(datagram)) => self.server_received(datagram),
             Event::Echo(EchoEvent::LinkChanged { at, from, to }) => {
                 if self.starts == Starts::InTheRecord {
                     self.server.link.clone_from(&to);
+                    self.server.link_is_known = true;
                 }
                 self.mark(at, MarkKind::LinkChanged { from, to })
             }

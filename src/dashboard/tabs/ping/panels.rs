@@ -9,7 +9,7 @@ use ratatui::widgets::Widget;
 use super::charts;
 use super::knobs::{self, Knob};
 use super::model::Figures;
-use super::{PingTab, leg_of};
+use super::{PingTab, leg_of, preset_of};
 use crate::dashboard::tabs::panel::{Column, Scene, Title, frame};
 use crate::dashboard::widgets::digits::BigNumber;
 use crate::dashboard::widgets::text::{self, Align};
@@ -44,7 +44,12 @@ pub fn draw_link(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer
     }
     for knob in Knob::ALL {
         let selected = focused && tab.knob == knob;
+        let is_told = match knob {
+            Knob::Interval | Knob::Timeout | Knob::Pace => !model.follows_record(),
+            _ => model.server.link_is_known,
+        };
         let value = match knob {
+            _ if !is_told => phrases::NOTHING.to_owned(),
             Knob::Loss => loss_text(&leg.loss),
             Knob::Delay if leg.delay.is_none() => "0 ms".to_owned(),
             Knob::Delay => match knobs::spread(&leg.delay) {
@@ -70,7 +75,9 @@ pub fn draw_link(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer
                 .into_owned(),
         };
         column.pair(&words.t(knob.label()), &value, theme.strong, selected);
-        if knob == Knob::Loss {
+        if knob == Knob::Loss && !is_told {
+            column.row(Line::default());
+        } else if knob == Knob::Loss {
             let run = leg
                 .loss
                 .mean_run()
@@ -89,15 +96,17 @@ pub fn draw_link(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer
         .seed
         .map_or_else(|| phrases::NOTHING.to_owned(), |seed| seed.to_string());
     column.pair(&words.t("link.seed"), &seed, theme.text, false);
-    let preset = tab.preset.map_or_else(
+    let link = Some(&model.server.link).filter(|_| model.server.link_is_known);
+    let preset = link.and_then(preset_of).map_or_else(
         || phrases::NOTHING.to_owned(),
         |place| presets()[place].id.to_owned(),
     );
     column.pair(&words.t("link.preset"), &preset, theme.text, false);
-    let count = tab.count.map_or_else(
-        || words.t("link.endless").into_owned(),
-        |count| count.to_string(),
-    );
+    let count = match tab.count {
+        _ if model.follows_record() => phrases::NOTHING.to_owned(),
+        Some(count) => count.to_string(),
+        None => words.t("link.endless").into_owned(),
+    };
     column.pair(&words.t("link.count"), &count, theme.text, false);
 }
 

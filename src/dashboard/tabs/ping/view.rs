@@ -165,29 +165,32 @@ pub fn status_line(app: &App, look: &Look) -> Line<'static> {
     let (server, target) = app.ping.status();
     let theme = &look.theme;
     let mut spans = Vec::new();
-    let (sign, style, text) = match server {
-        ServerState::Listening(address) if address.ip().is_loopback() => (
+    let server = match server {
+        ServerState::Listening(address) if address.ip().is_loopback() => Some((
             look.signs.running(),
             theme.good,
             look.words.fill("status.echo", &[("port", &address.port())]),
-        ),
-        ServerState::Listening(address) => (
+        )),
+        ServerState::Listening(address) => Some((
             look.signs.warning(),
             theme.bad,
             look.words.fill("status.echo_open", &[("address", address)]),
-        ),
-        ServerState::Starting => (
+        )),
+        ServerState::Starting => Some((
             look.signs.stopped(),
             theme.dim,
             look.words.t("status.echo_starting").into_owned(),
-        ),
-        ServerState::CannotStart(_) | ServerState::Failed(_) => (
+        )),
+        ServerState::Untold => None,
+        ServerState::CannotStart(_) | ServerState::Failed(_) => Some((
             look.signs.warning(),
             theme.bad,
             look.words.t("status.echo_failed").into_owned(),
-        ),
+        )),
     };
-    spans.push(Span::styled(format!("{sign} {text}"), style));
+    if let Some((sign, style, text)) = server {
+        spans.push(Span::styled(format!("{sign} {text}"), style));
+    }
     if let Some((target, count)) = target {
         let (sign, style, key) = target_status(target, look);
         let name = match target.address {
@@ -198,7 +201,8 @@ pub fn status_line(app: &App, look: &Look) -> Line<'static> {
             _ => target.target.to_string(),
         };
         let text = look.words.fill(key, &[("target", &name)]);
-        spans.push(Span::styled(format!("  {sign} {text}"), style));
+        let gap = if spans.is_empty() { "" } else { "  " };
+        spans.push(Span::styled(format!("{gap}{sign} {text}"), style));
         if count > 1 {
             spans.push(Span::styled(format!(" +{}", count - 1), theme.dim));
         }

@@ -37,6 +37,8 @@ pub struct WebReport {
 pub struct WebModel {
     pub server: ServerState,
     pub service: Service,
+    /// Whether that is how it is set: a record may not tell it, or later.
+    pub service_is_known: bool,
     pub figures: WebFigures,
     /// Connections with a request that is going on, or with none yet; newest first.
     pub live: Vec<ConnectionState>,
@@ -50,6 +52,8 @@ pub struct WebModel {
 #[derive(Debug, Clone, PartialEq)]
 pub enum ServerState {
     Starting,
+    /// A record is played, and has told nothing of it so far.
+    Untold,
     Listening {
         address: SocketAddr,
         /// Where others reach it.
@@ -80,6 +84,7 @@ impl WebModel {
         Self {
             server: ServerState::Starting,
             service,
+            service_is_known: true,
             figures: WebFigures::default(),
             live: Vec::new(),
             log: Log::default(),
@@ -87,6 +92,13 @@ impl WebModel {
             left_out: 0,
             rates: VecDeque::new(),
         }
+    }
+
+    /// What happens comes out of a record.
+    pub fn follow_record(&mut self) {
+        self.server = ServerState::Untold;
+        self.service = Service::default();
+        self.service_is_known = false;
     }
 
     /// Takes in what happened.
@@ -99,6 +111,7 @@ impl WebModel {
             } => {
                 self.server = ServerState::Listening { address, reachable };
                 self.service = *service;
+                self.service_is_known = true;
             }
             WebEvent::Opened {
                 connection,
@@ -113,7 +126,10 @@ impl WebModel {
                 self.connections.closed(&closed);
                 self.note_unheard(&closed);
             }
-            WebEvent::Changed { to, .. } => self.service = *to,
+            WebEvent::Changed { to, .. } => {
+                self.service = *to;
+                self.service_is_known = true;
+            }
             WebEvent::Failed { error } => self.server = ServerState::Failed(error),
         }
     }

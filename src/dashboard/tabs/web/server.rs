@@ -43,6 +43,7 @@ pub fn draw(tab: &WebTab, focused: bool, scene: &Scene, area: Rect, buffer: &mut
     for knob in Knob::ALL {
         let selected = focused && tab.knob == knob;
         let (value, style) = match knob {
+            _ if !model.service_is_known => (phrases::NOTHING.to_owned(), theme.text),
             Knob::Mode => (
                 words.t(mode_key(service.mode)).into_owned(),
                 match service.mode {
@@ -76,9 +77,10 @@ pub fn draw(tab: &WebTab, focused: bool, scene: &Scene, area: Rect, buffer: &mut
         |address| urls::url(*address),
     );
     column.pair(&words.t("web.server.url"), &address, theme.accent, false);
-    let folder = match &tab.folder {
-        Some(folder) => escape_hostile(folder.to_string_lossy().as_bytes()).into_owned(),
-        None => words.t("web.server.built_in").into_owned(),
+    let folder = match &tab.served {
+        None => phrases::NOTHING.to_owned(),
+        Some((_, Some(folder))) => escape_hostile(folder.to_string_lossy().as_bytes()).into_owned(),
+        Some((_, None)) => words.t("web.server.built_in").into_owned(),
     };
     column.pair(&words.t("web.server.folder"), &folder, theme.text, false);
     column.row(Line::styled(
@@ -87,7 +89,8 @@ pub fn draw(tab: &WebTab, focused: bool, scene: &Scene, area: Rect, buffer: &mut
     ));
     let per_row = usize::from(limits_in_a_row(area.width));
     let width = usize::from(inside.width) / per_row;
-    for row in limits(&tab.limits, words).chunks(per_row) {
+    let kept = tab.served.as_ref().map(|(limits, _)| limits);
+    for row in limits(kept, words).chunks(per_row) {
         let mut line = Line::default();
         for (label, value) in row {
             let value_width = text::width(value);
@@ -125,8 +128,9 @@ fn binary_size(bytes: u64) -> String {
     }
 }
 
-/// Every limit with its value, the times first.
-fn limits(limits: &Limits, words: Words) -> Vec<(String, String)> {
+/// Every limit with its value, if that is known, the times first.
+fn limits(kept: Option<&Limits>, words: Words) -> Vec<(String, String)> {
+    let limits = kept.copied().unwrap_or_default();
     let size = |bytes: usize| binary_size(bytes as u64);
     [
         ("web.limit.head_time", phrases::setting(limits.head_time)),
@@ -144,6 +148,9 @@ fn limits(limits: &Limits, words: Words) -> Vec<(String, String)> {
         ("web.limit.head", size(limits.head)),
     ]
     .into_iter()
-    .map(|(key, value)| (words.t(key).into_owned(), value))
+    .map(|(key, value)| {
+        let value = kept.map_or_else(|| phrases::NOTHING.to_owned(), |_| value);
+        (words.t(key).into_owned(), value)
+    })
     .collect()
 }

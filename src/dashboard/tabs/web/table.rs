@@ -506,6 +506,7 @@ fn why_empty(tab: &WebTab, words: Words) -> Option<Vec<String>> {
     }
     let mut lines = match &model.server {
         ServerState::Starting => return Some(vec![words.t("status.web_starting").into_owned()]),
+        ServerState::Untold => return Some(vec![words.t("replay.no_web").into_owned()]),
         ServerState::Listening { address, .. } => {
             let url = urls::url(crate::settings::local(*address));
             return Some(vec![

@@ -136,6 +136,7 @@ pub fn status_line(app: &App, look: &Look) -> Line<'static> {
             theme.dim,
             words.t("status.web_starting").into_owned(),
         ),
+        ServerState::Untold => return Line::default(),
         ServerState::CannotStart(_) | ServerState::Failed(_) => (
             look.signs.warning(),
             theme.bad,

@@ -17,7 +17,7 @@ use self::ping::PingJoin;
 use self::recent::Recent;
 use self::web::WebJoin;
 use super::log::Log;
-use super::row::{Flow, Message, Row, RowId, TOGETHER, What, moved};
+use super::row::{Flow, Message, Row, RowId, What, moved};
 use crate::trace::escape::escape_hostile;
 use crate::trace::event::Event;
 use crate::trace::wire::{Call, End, Lab, SocketEvent, SocketId, Subject, canonical};
@@ -87,10 +87,10 @@ impl Join {
         };
         let (at, lab, socket, end) = (call.at, call.lab, call.socket, call.end);
         let listens = end == End::Server && !matches!(call.call, Call::Accept { .. });
-        let sent = call.call.payload().map(|_| call.call.is_sending());
+        let moves = call.call.payload().is_some();
         let id = log.push(at, Some(lab), flow, What::Call(call));
-        if let Some(sent) = sent {
-            stand_beside(log, flow, at, end, sent);
+        if moves {
+            stand_beside(log, id);
         }
         // The first calls of a socket are made before it has an address.
         let known = match listens && flow.client.is_none() {
@@ -223,7 +223,7 @@ fn began(log: &Log, flow: Flow, message: &Message) -> Option<Duration> {
     let near = log.near(flow, seen, NEAR);
     let moved_it = near.filter_map(|row| match &row.what {
         What::Call(call) if (call.end == message.from) == sent => {
-            Some((moved(call, sent, seen, message.length)?, row.at))
+            Some((moved(call, sent, seen, message)?, row.at))
         }
         _ => None,
     });
@@ -240,11 +240,18 @@ fn seen(message: &Message) -> Option<Duration> {
 }
 
 /// A call was told: what it moved stands beside it from now on.
-fn stand_beside(log: &mut Log, flow: Flow, at: Duration, end: End, sent: bool) {
-    let moved_by_it = log.near(flow, at, NEAR).filter(|row| {
+fn stand_beside(log: &mut Log, call: RowId) {
+    let Some((row, call)) = log.row(call).and_then(|row| match &row.what {
+        What::Call(call) => Some((row, call)),
+        _ => None,
+    }) else {
+        return;
+    };
+    let sent = call.call.is_sending();
+    let moved_by_it = log.near(row.flow, row.at, NEAR).filter(|row| {
         row.message().is_some_and(|message| {
-            let is_near = seen(message).is_some_and(|seen| seen.abs_diff(at) <= TOGETHER);
-            is_near && message.sent.is_some() == sent && (message.from == end) == sent
+            let fits = seen(message).and_then(|seen| moved(call, sent, seen, message));
+            fits.is_some() && message.sent.is_some() == sent && (message.from == call.end) == sent
         })
     });
     let ids: Vec<RowId> = moved_by_it.map(|row| row.id).collect();

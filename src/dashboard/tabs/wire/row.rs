@@ -141,17 +141,37 @@ pub enum Fate {
 /// A call and a message that are no further apart than this are the same moment: the call moved the message.
 pub const TOGETHER: Duration = Duration::from_millis(2);
 
-/// How far a call is from one that sent, or took, so many bytes at that moment, the least being the nearest; `None` if it was certainly another.
-pub fn moved(
-    call: &SocketEvent,
-    sent: bool,
-    at: Duration,
-    length: u64,
-) -> Option<(bool, Duration)> {
+/// A call and a datagram of the same bytes belong together as long as this: on a busy machine a lab's thread waits that long between the moment that
+/// it tells and the call.
+pub const SAME_BYTES: Duration = Duration::from_millis(100);
+
+/// How well a call fits a message, the least being the best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fit {
+    /// A datagram of these very bytes: every ping has a token of its own.
+    Bytes(Duration),
+    Length(Duration),
+    Time(Duration),
+}
+
+/// How well a call fits as the one that sent, or took, a message at that moment; `None` if it was certainly another.
+pub fn moved(call: &SocketEvent, sent: bool, at: Duration, message: &Message) -> Option<Fit> {
     let payload = call.call.payload()?;
+    if call.error.is_some() || call.call.is_sending() != sent {
+        return None;
+    }
     let apart = call.at.abs_diff(at);
-    let may_have = call.error.is_none() && call.call.is_sending() == sent && apart <= TOGETHER;
-    may_have.then_some((payload.length != length, apart))
+    let same_bytes = message.kind == Kind::Datagram
+        && !payload.bytes.is_empty()
+        && payload.bytes == message.bytes;
+    if same_bytes && apart <= SAME_BYTES {
+        return Some(Fit::Bytes(apart));
+    }
+    let is_near = apart <= TOGETHER;
+    is_near.then_some(match payload.length == message.length {
+        true => Fit::Length(apart),
+        false => Fit::Time(apart),
+    })
 }
 
 impl Row {

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
-use super::super::row::{Fate, Flow, Kind, Message, Row, RowId, TOGETHER, What, moved};
+use super::super::row::{Fate, Flow, Kind, Message, Row, RowId, SAME_BYTES, What, moved};
 use crate::dashboard::widgets::ladder::Side;
 use crate::trace::event::Ruling;
 use crate::trace::wire::{Call, End, SocketEvent};
@@ -255,22 +255,12 @@ impl<'r> Builder<'r> {
         });
         let departure_at = self.stops.len();
         let senders = if message.was_never_sent() { 0 } else { calls };
-        let departed = self.stop(
-            (departure, from),
-            (index, Move::Departs),
-            message.length,
-            senders,
-        );
+        let departed = self.stop((departure, from), (index, Move::Departs), message, senders);
         // What died on the way gets nowhere, though our server was handed it to judge it.
         if !is_killed {
             for arrival in message.arrived.iter().take(MOST_COPIES) {
                 let at = (*arrival).max(departed);
-                let arrived = self.stop(
-                    (at, other(from)),
-                    (index, Move::Arrives),
-                    message.length,
-                    calls,
-                );
+                let arrived = self.stop((at, other(from)), (index, Move::Arrives), message, calls);
                 // Of a program that tells nothing we know that it has sent what our call received.
                 if let Some(stop) = self.stops.get_mut(departure_at)
                     && stop.message == Some((index, Move::Departs))
@@ -285,31 +275,31 @@ impl<'r> Builder<'r> {
     fn stop(
         &mut self,
         (at, end): (Duration, Side),
-        message: (usize, Move),
-        length: u64,
+        stops: (usize, Move),
+        message: &Message,
         calls: usize,
     ) -> Duration {
-        let (_, way) = message;
+        let (_, way) = stops;
         let calls = &mut self.stops[..calls];
-        let first = calls.partition_point(|stop| stop.at + TOGETHER < at);
+        let first = calls.partition_point(|stop| stop.at + SAME_BYTES < at);
         let near = calls[first..]
             .iter()
             .zip(first..)
-            .take_while(|(stop, _)| stop.at <= at + TOGETHER);
+            .take_while(|(stop, _)| stop.at <= at + SAME_BYTES);
         let moved_it = near.filter_map(|(stop, place)| {
             let (call, _) = stop
                 .call
                 .filter(|_| stop.message.is_none() && stop.side == Some(end))?;
-            Some((moved(call, way == Move::Departs, at, length)?, place))
+            Some((moved(call, way == Move::Departs, at, message)?, place))
         });
         if let Some((_, place)) = moved_it.min() {
-            calls[place].message = Some(message);
+            calls[place].message = Some(stops);
             return calls[place].at;
         }
         self.stops.push(Stop {
             at,
             side: Some(end),
-            message: Some(message),
+            message: Some(stops),
             ..Stop::default()
         });
         at

@@ -131,3 +131,30 @@ fn what_somebody_else_sent_arrives_at_the_call_that_received_it() {
         (0, &[0][..])
     );
 }
+
+#[test]
+fn a_reply_that_a_busy_machine_sent_late_leaves_at_the_call_of_the_same_bytes() {
+    let departs_of = |bytes: &[u8]| {
+        let mut message = Message::new(Kind::Datagram, End::Server);
+        message.sent = Some(Duration::from_millis(3));
+        message.arrived = vec![Duration::from_millis(31)];
+        message.bytes = bytes.into();
+        message.length = 7;
+        message.fate = Fate::Arrived;
+        let rows = [
+            Row {
+                what: What::Message(Box::new(message)),
+                ..note(3)
+            },
+            Row {
+                what: What::Call(moves(30, End::Server, Call::SendTo)),
+                ..note(30)
+            },
+        ];
+        let view = LadderView::of(rows.iter(), 3);
+        (view.rungs.len(), view.passages[0].departs)
+    };
+    let (alone, _) = departs_of(b"PING 18");
+    let (together, departs) = departs_of(b"PING 17");
+    assert_eq!((together, departs), (alone - 1, 0), "its box is its start");
+}
