@@ -426,6 +426,12 @@ fn presets_are_listed() {
             let of = |line: &&String| line.split_whitespace().next() == Some(name);
             assert!(listed.lines.iter().any(|line| of(&line)), "{name}");
         }
+        let bursts = match lang {
+            "en" => "  request: loss burst:0.75%,2 (0.75 %) · ",
+            _ => "  请求方向：丢包 burst:0.75%,2（0.75 %） · ",
+        };
+        let of = |line: &String| line.starts_with(bursts);
+        assert!(listed.lines.iter().any(of), "{:?}", listed.lines);
     }
 }
 

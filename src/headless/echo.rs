@@ -146,10 +146,12 @@ pub fn list_presets(format: Format, words: Words, out: impl Write) -> io::Result
             ("leg.request", &preset.link.request),
             ("leg.reply", &preset.link.reply),
         ] {
-            output.line(&format!(
-                "  {}: {}",
-                words.t(leg),
-                phrases::leg(settings, words)
+            output.line(&words.fill(
+                "leg.does",
+                &[
+                    ("leg", &words.t(leg)),
+                    ("what", &phrases::leg(settings, words)),
+                ],
             ))?;
         }
         if let Some(traffic) = preset.traffic {

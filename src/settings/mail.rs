@@ -11,7 +11,7 @@ use super::web::NONE;
 use super::{MAIL_PORT, MAIL_TLS_PORT, Problem};
 use crate::proto::link::parse_duration;
 use crate::proto::smtp::fault::{Fault, Scenario};
-use crate::proto::smtp::plan::{Retry, Security};
+use crate::proto::smtp::plan::{Retry, Security, TIME_SCALES};
 use crate::proto::smtp::sasl::Mechanism;
 use crate::proto::smtp::server::{EndOfData, Limits};
 
@@ -240,7 +240,7 @@ pub(super) fn parse_helo(text: &str) -> Result<Option<String>, Problem> {
 pub(super) fn parse_time_scale(text: &str) -> Result<f64, Problem> {
     text.parse()
         .ok()
-        .filter(|scale| (0.001..=10.0).contains(scale))
+        .filter(|scale| TIME_SCALES.contains(scale))
         .ok_or(Problem::NotAllowed)
 }
 

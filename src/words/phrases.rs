@@ -98,6 +98,21 @@ pub fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
+/// A share that somebody has set, with three significant digits as far as they say something: `36.4 %`, `0.75 %`, `1.0 %`.
+pub fn chance(share: f64) -> String {
+    /// Chances are set in no finer steps that anybody would tell apart.
+    const MOST_DECIMALS: usize = 6;
+    let percent = share * 100.0;
+    let decimals = (1..MOST_DECIMALS)
+        .find(|&decimals| percent * 10_f64.powi(decimals as i32) >= 99.95)
+        .unwrap_or(MOST_DECIMALS);
+    let digits = format!("{percent:.decimals$}");
+    let (whole, fraction) = digits.split_once('.').unwrap_or((&digits, ""));
+    let rest = fraction.get(1..).unwrap_or_default().trim_end_matches('0');
+    let tenth = fraction.get(..1).unwrap_or("0");
+    format!("{whole}.{tenth}{rest} %")
+}
+
 /// A share, or a dash.
 pub fn percent_or_nothing(share: Option<f64>) -> String {
     share.map_or_else(|| NOTHING.to_owned(), percent)
@@ -220,7 +235,10 @@ pub fn leg(leg: &LegSettings, words: Words) -> String {
     if !leg.loss.is_none() {
         part(
             "knob.loss",
-            &format_args!("{} ({})", leg.loss, percent(leg.loss.rate())),
+            &words.fill(
+                "leg.loss",
+                &[("loss", &leg.loss), ("share", &chance(leg.loss.rate()))],
+            ),
         );
     }
     if !leg.delay.is_none() {
@@ -395,6 +413,24 @@ mod tests {
         ];
         for (per_second, expected) in rates {
             assert_eq!(rate(per_second), expected);
+        }
+    }
+
+    #[test]
+    fn a_chance_keeps_the_digits_it_was_set_with() {
+        let table = [
+            (0.0, "0.0 %"),
+            (4.0 / 11.0, "36.4 %"),
+            (0.0075, "0.75 %"),
+            (0.001, "0.1 %"),
+            (0.01, "1.0 %"),
+            (0.0125, "1.25 %"),
+            (0.000_012_3, "0.00123 %"),
+            (0.999_9, "100.0 %"),
+            (1.0, "100.0 %"),
+        ];
+        for (share, want) in table {
+            assert_eq!(chance(share), want);
         }
     }
 

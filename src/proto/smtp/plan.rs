@@ -1,5 +1,6 @@
 //! What a client is to do: the one description of a sending, which the compose form and the command line make and the client carries out.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,6 +8,9 @@ use super::sasl::Mechanism;
 use super::stage::Stage;
 use crate::proto::message::Outline;
 use crate::proto::secret::Secret;
+
+/// What the time limits of RFC 5321 can be multiplied by. They are minutes long, so more than tenfold is of no use to anybody.
+pub const TIME_SCALES: RangeInclusive<f64> = 0.001..=10.0;
 
 /// A sending.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +32,7 @@ pub struct Plan {
     pub chunking: bool,
     /// After this stage's reply, end with QUIT.
     pub quit_after: Option<Stage>,
-    /// Factor on every time limit of RFC 5321 §4.5.3.2: a class does not wait five minutes.
+    /// Factor on every time limit of RFC 5321 §4.5.3.2, one of [`TIME_SCALES`]: a class does not wait five minutes.
     pub time_scale: f64,
     pub trust: Trust,
     /// What becomes of recipients that got a 4xx.

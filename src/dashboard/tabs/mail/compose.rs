@@ -23,7 +23,9 @@ use crate::dashboard::widgets::form::Form;
 use crate::proto::link::parse_duration;
 use crate::proto::message::draft::{Draft, LONGEST_BODY};
 use crate::proto::secret::Secret;
-use crate::proto::smtp::plan::{Check, Login, Pace, Password, Plan, Retry, Security, Trust};
+use crate::proto::smtp::plan::{
+    Check, Login, Pace, Password, Plan, Retry, Security, TIME_SCALES, Trust,
+};
 use crate::proto::smtp::sasl::{Exchange, Mechanism};
 use crate::settings::{self, MailClientSettings, MailHost, Target};
 use crate::words::Words;
@@ -353,7 +355,7 @@ impl Compose {
 
     fn time_scale(&self) -> Result<f64, Wrong> {
         match self.form.text(FormField::TimeScale).trim().parse::<f64>() {
-            Ok(scale) if (0.001..=1000.0).contains(&scale) => Ok(scale),
+            Ok(scale) if TIME_SCALES.contains(&scale) => Ok(scale),
             _ => Err(Wrong::TimeScale),
         }
     }

@@ -453,7 +453,7 @@ fn loss_title<'a>(tab: &PingTab, focused: bool, scene: &Scene<'a>) -> Title<'a> 
         all.trim_end(),
     );
     if let Some(set) = expected_loss(tab) {
-        title = title.figure(&words.t("stat.set"), &phrases::percent(set));
+        title = title.figure(&words.t("stat.set"), &phrases::chance(set));
     }
     title
 }

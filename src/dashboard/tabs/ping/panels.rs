@@ -60,9 +60,9 @@ pub fn draw_link(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer
                 ),
                 None => phrases::setting(leg.delay.mean),
             },
-            Knob::Duplicate => phrases::percent(leg.duplicate.get()),
-            Knob::Reorder => phrases::percent(leg.reorder.get()),
-            Knob::Corrupt => phrases::percent(leg.corrupt.get()),
+            Knob::Duplicate => phrases::chance(leg.duplicate.get()),
+            Knob::Reorder => phrases::chance(leg.reorder.get()),
+            Knob::Corrupt => phrases::chance(leg.corrupt.get()),
             Knob::Rate if leg.rate == Rate::Unlimited => words.t("knob.no_limit").into_owned(),
             knob @ (Knob::Rate | Knob::Interval | Knob::Timeout) => {
                 knobs::text(leg, tab.pace, knob)
@@ -86,7 +86,7 @@ pub fn draw_link(tab: &PingTab, focused: bool, scene: &Scene, area: Rect, buffer
                     words.fill("link.run", &[("run", &format_args!("{run:.1}"))])
                 });
             column.row(Line::styled(
-                format!("  = {} {run}", phrases::percent(leg.loss.rate())),
+                format!("  = {} {run}", phrases::chance(leg.loss.rate())),
                 theme.expected,
             ));
         }

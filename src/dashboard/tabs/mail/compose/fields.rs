@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::dashboard::widgets::form::Kind;
 use crate::proto::link::SpecError;
 use crate::proto::message::draft::{Field, FieldError};
-use crate::proto::smtp::plan::Security;
+use crate::proto::smtp::plan::{Security, TIME_SCALES};
 use crate::proto::smtp::sasl::{CredentialError, Mechanism};
 use crate::proto::smtp::stage::Stage;
 use crate::words::{Words, draft, phrases};
@@ -241,7 +241,10 @@ impl Wrong {
             Wrong::Credential(error) => words.t(error.key()).into_owned(),
             Wrong::NoPassword => words.t("mail.wrong.no_password").into_owned(),
             Wrong::Helo => words.t("mail.wrong.helo").into_owned(),
-            Wrong::TimeScale => words.t("mail.wrong.time_scale").into_owned(),
+            Wrong::TimeScale => words.fill(
+                "mail.wrong.time_scale",
+                &[("least", TIME_SCALES.start()), ("most", TIME_SCALES.end())],
+            ),
             Wrong::Duration(error) => phrases::spec_error(error, words),
             Wrong::Number(most) => words.fill("mail.wrong.number", &[("most", most)]),
         }
