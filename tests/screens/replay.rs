@@ -217,6 +217,11 @@ fn what_no_record_tells_is_not_made_up_from_this_run() {
         ] {
             assert_untold(&web, &words.t(key));
         }
+        key(&mut app, '3');
+        let mail = screen(&mut app, 140, 36);
+        assert!(mail.contains(&*words.t("replay.no_mail")), "{mail}");
+        let starting = words.t("status.mail_starting");
+        assert!(!mail.contains(&*starting), "{mail}");
     }
 }
 

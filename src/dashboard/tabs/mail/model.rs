@@ -41,6 +41,8 @@ pub struct MailModel {
 #[derive(Debug, Clone, PartialEq)]
 pub enum ServerState {
     Starting,
+    /// A record is played, and has told nothing of it so far.
+    Untold,
     Listening {
         address: SocketAddr,
         /// Where TLS is spoken from the first byte.
@@ -73,6 +75,9 @@ impl MailModel {
     /// What happens comes out of a record.
     pub fn follow_record(&mut self) {
         self.starts = Starts::InTheRecord;
+        self.server = ServerState::Untold;
+        self.faults.clear();
+        self.end_of_data = EndOfData::Strict;
     }
 
     /// Takes in what the server reported.

@@ -53,6 +53,11 @@ pub fn draw(model: &MailModel, scene: &Scene, area: Rect, buffer: &mut Buffer) {
             column.row(Line::styled(format!(" {keys}"), theme.warning));
             return;
         }
+        ServerState::Untold => {
+            let text = words.t("replay.no_mail");
+            column.row(Line::styled(format!(" {text}"), theme.dim));
+            return;
+        }
         ServerState::Starting => {
             let text = words.t("status.mail_starting");
             column.row(Line::styled(format!(" {text}"), theme.dim));

@@ -155,6 +155,7 @@ pub fn status_line(app: &App, look: &Look) -> Line<'static> {
             theme.bad,
             words.fill("status.mail_open", &[("address", address)]),
         ),
+        ServerState::Untold => return Line::default(),
         ServerState::Starting => (
             look.signs.stopped(),
             theme.dim,
