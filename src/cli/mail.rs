@@ -97,9 +97,11 @@ pub(super) fn options(matches: &ArgMatches) -> Result<MailOptions, SettingsError
     });
     Ok(MailOptions {
         format: format(matches),
-        password: password(matches),
-        password_flag: password(matches).is_some()
-            || text("password-command").is_some_and(|command| command != "none"),
+        password: password(matches).or_else(|| {
+            // A setting as well: here it tells that somebody wants to log in.
+            let command = text("password-command").filter(|command| command != "none");
+            command.map(Password::Command)
+        }),
         to: texts("to"),
         cc: texts("cc"),
         bcc: texts("bcc"),

@@ -85,7 +85,6 @@ fn commands_come_with_what_their_flags_say() {
     use Format::{Json, Text};
     let mail = |change: fn(&mut MailOptions)| {
         let mut options = MailOptions {
-            password_flag: false,
             format: Text,
             password: None,
             to: vec!["a@b".to_owned()],
@@ -172,7 +171,6 @@ fn commands_come_with_what_their_flags_say() {
                 mail.insecure = true;
                 mail.format = Json;
                 mail.password = Some(Password::Variable("V".to_owned()));
-                mail.password_flag = true;
             }),
         ),
         (

@@ -53,8 +53,6 @@ pub struct MailOptions {
     pub format: Format,
     /// Where the password is, instead of the command in the settings.
     pub password: Option<Password>,
-    /// Whether a flag says where the password is, the one that stands for the setting or another.
-    pub password_flag: bool,
     /// As they were typed, each perhaps several addresses.
     pub to: Vec<String>,
     pub cc: Vec<String>,

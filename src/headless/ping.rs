@@ -233,13 +233,11 @@ impl<W: Write, E: Write> Printer<W, E> {
     }
 
     fn settled(&mut self, target: TargetId, record: &PingRecord) -> io::Result<()> {
-        let name = self.names.get(target).cloned().unwrap_or_default();
-        let cells = csv::ping_cells(&name, record, &self.clock);
-        if let Some(csv) = &mut self.csv
-            && let Err(error) = csv.row(&cells)
-        {
-            self.end_csv(&error);
-        }
+        let name = self.names.get(target).map_or("", String::as_str);
+        let filed = match &mut self.csv {
+            Some(csv) => csv.row(&csv::ping_cells(name, record, &self.clock)),
+            None => Ok(()),
+        };
         if self.format == Format::Json {
             let PingRecord {
                 seq,
@@ -249,7 +247,7 @@ impl<W: Write, E: Write> Printer<W, E> {
                 ..
             } = *record;
             self.output.json(&Line::Ping {
-                target: &name,
+                target: name,
                 seq,
                 at: self.clock.rfc3339(record.sent_at),
                 outcome: csv::outcome_name(record.outcome),
@@ -259,6 +257,9 @@ impl<W: Write, E: Write> Printer<W, E> {
                 reordered,
                 damaged,
             })?;
+        }
+        if let Err(error) = filed {
+            self.end_csv(&error);
         }
         Ok(())
     }

@@ -172,8 +172,8 @@ fn login(
 ) -> Result<Option<Login>, String> {
     let Some(mechanism) = client.mechanism() else {
         // Whoever says where the password is wants to log in. A setting may stand there for later.
-        return match (client.auth, options.password_flag) {
-            (MailAuth::Auto, true) => Err(words.t("receive.no_user").into_owned()),
+        return match (client.auth, &options.password) {
+            (MailAuth::Auto, Some(_)) => Err(words.t("receive.no_user").into_owned()),
             _ => Ok(None),
         };
     };
@@ -217,7 +217,6 @@ mod tests {
         MailOptions {
             format: Format::Text,
             password: None,
-            password_flag: false,
             to: vec!["teacher@example.com".to_owned()],
             cc: Vec::new(),
             bcc: Vec::new(),
@@ -365,7 +364,7 @@ mod tests {
         settings.client.password_command = Some("pass".to_owned());
         assert_eq!(made(&options(), &settings).unwrap().login, None);
         let flagged = MailOptions {
-            password_flag: true,
+            password: Some(Password::Command("pass".to_owned())),
             ..options()
         };
         let complaints = made(&flagged, &settings).unwrap_err();
