@@ -78,6 +78,11 @@ pub fn figure(screen: &Screen, label: &str) -> Option<u64> {
     })
 }
 
+/// The rows of a screen.
+pub fn rows(screen: &Screen) -> impl Iterator<Item = String> + '_ {
+    screen.rows(0, screen.size().1)
+}
+
 impl Terminal {
     /// Starts the program with `arguments` and more variables in a terminal of (columns, rows). Its mail server is at free ports.
     pub fn start(size: (u16, u16), arguments: &[&str], variables: &[(&str, &str)]) -> Self {
@@ -202,10 +207,16 @@ impl Terminal {
         });
     }
 
+    /// Waits for a row that has all these texts.
+    pub fn wait_for_row(&mut self, texts: &[&str]) {
+        self.wait_for(&format!("a row with {texts:?}"), |screen| {
+            rows(screen).any(|row| texts.iter().all(|text| row.contains(text)))
+        });
+    }
+
     /// The rows of the screen.
     pub fn rows(&self) -> Vec<String> {
-        let screen = self.emulator.screen();
-        screen.rows(0, screen.size().1).collect()
+        rows(self.emulator.screen()).collect()
     }
 
     /// What the screen shows now.

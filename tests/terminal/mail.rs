@@ -10,7 +10,7 @@ use vt100::Screen;
 
 use crate::SIZE;
 use crate::support::folder;
-use crate::support::terminal::{Terminal, keys};
+use crate::support::terminal::{Terminal, keys, rows};
 use crate::support::web::wait_until;
 
 /// A word that stands nowhere else.
@@ -35,17 +35,6 @@ fn mailing(state: &Path) -> Terminal {
     let mut terminal = start(state, &[]);
     terminal.wait_for_text(&["● mail :", "no faults"]);
     terminal
-}
-
-fn rows(screen: &Screen) -> impl Iterator<Item = String> + '_ {
-    screen.rows(0, screen.size().1)
-}
-
-/// Waits for a row that has all these texts.
-fn wait_for_row(terminal: &mut Terminal, texts: &[&str]) {
-    terminal.wait_for(&format!("a row with {texts:?}"), |screen| {
-        rows(screen).any(|row| texts.iter().all(|text| row.contains(text)))
-    });
 }
 
 /// What stands in the form's row that is typed into.
@@ -153,10 +142,10 @@ fn the_sample_arrives_and_is_read() {
         &["Lab server", "messages 1"],
         &["Dialogue", "● sent"],
     ] {
-        wait_for_row(&mut terminal, row);
+        terminal.wait_for_row(row);
     }
     terminal.keys_then("v", " Mailbox ");
-    wait_for_row(&mut terminal, &["student@", "Hello from the socket lab"]);
+    terminal.wait_for_row(&["student@", "Hello from the socket lab"]);
     terminal.keys(keys::ENTER);
     terminal.wait_for_text(&["Dear teacher,", ".This line begins with a dot"]);
     // The other faces: what is stored is what was sent, its line ends seen.
@@ -181,10 +170,10 @@ fn a_session_is_stepped_through_with_a_command_edited() {
     terminal.keys_then("o", "step by step");
     send(&mut terminal);
     for held in ["EHLO ", "MAIL FROM:<student@example.com>"] {
-        wait_for_row(&mut terminal, &["▸", held]);
+        terminal.wait_for_row(&["▸", held]);
         terminal.keys(keys::ENTER);
     }
-    wait_for_row(&mut terminal, &["▸RCPT TO:<teacher@example.com>"]);
+    terminal.wait_for_row(&["▸RCPT TO:<teacher@example.com>"]);
     terminal.wait_for_text(&["expected 250, 251"]);
     // Nobody has heard of the recipient who is held.
     assert!(!terminal.text().contains("→ RCPT"));
@@ -194,12 +183,12 @@ fn a_session_is_stepped_through_with_a_command_edited() {
     terminal.keys(keys::ENTER);
     terminal.wait_for_text(&["→ RCPT TO:<head@example.com>", "▸DATA"]);
     terminal.keys(keys::ENTER);
-    wait_for_row(&mut terminal, &["← ◆ 354 "]);
+    terminal.wait_for_row(&["← ◆ 354 "]);
     terminal.keys(keys::ENTER);
-    wait_for_row(&mut terminal, &["▸QUIT"]);
+    terminal.wait_for_row(&["▸QUIT"]);
     terminal.keys(keys::ENTER);
-    wait_for_row(&mut terminal, &["← ● 221 "]);
-    wait_for_row(&mut terminal, &["student@example.com ──▶ head@example.com"]);
+    terminal.wait_for_row(&["← ● 221 "]);
+    terminal.wait_for_row(&["student@example.com ──▶ head@example.com"]);
 }
 
 #[test]
@@ -221,23 +210,23 @@ fn a_refused_login_leaves_the_form_and_tells_no_password() {
         terminal.keys_then(keys::DOWN, &format!("▸○ {scenario}"));
     }
     terminal.keys(keys::ENTER);
-    wait_for_row(&mut terminal, &["● The login is refused"]);
+    terminal.wait_for_row(&["● The login is refused"]);
     terminal.keys_then_not("v", " Faults ");
     terminal.keys_then("vv", " Compose ");
     write(&mut terminal, "Subject", "Kept after all");
     choose(&mut terminal, "Login", "LOGIN");
     write(&mut terminal, "User", "bob");
     write(&mut terminal, "Password", PASSWORD);
-    wait_for_row(&mut terminal, &["Password", "•••••"]);
+    terminal.wait_for_row(&["Password", "•••••"]);
     send(&mut terminal);
-    wait_for_row(&mut terminal, &["← ■ 535 5.7.8"]);
+    terminal.wait_for_row(&["← ■ 535 5.7.8"]);
     terminal.wait_for_text(&["login refused", "authorisation code"]);
     for row in [
         ["Subject", "Kept after all"],
         ["User", "bob"],
         ["Password", "•••••"],
     ] {
-        wait_for_row(&mut terminal, &row);
+        terminal.wait_for_row(&row);
     }
     // The transcript, saved and copied.
     terminal.keys_then("s", "saved as ");
@@ -285,9 +274,9 @@ fn a_path_is_completed_and_the_file_arrives() {
         field(screen).is_some_and(|field| field.ends_with("notes-of-today.txt"))
     });
     send(&mut terminal);
-    wait_for_row(&mut terminal, &["Lab server", "messages 1"]);
+    terminal.wait_for_row(&["Lab server", "messages 1"]);
     terminal.keys_then("v", " Mailbox ");
-    wait_for_row(&mut terminal, &["Hello from the socket lab"]);
+    terminal.wait_for_row(&["Hello from the socket lab"]);
     terminal.keys_then(keys::ENTER, "Dear teacher,");
     terminal.keys(&keys::RIGHT.repeat(4));
     terminal.wait_for_text(&["notes-of-today.txt"]);
@@ -301,7 +290,7 @@ fn the_draft_survives_a_crash_but_no_password_does() {
     write(&mut terminal, "User", "bob");
     write(&mut terminal, "Password", PASSWORD);
     write(&mut terminal, "Subject", "断电之前");
-    wait_for_row(&mut terminal, &["Subject", "断电之前"]);
+    terminal.wait_for_row(&["Subject", "断电之前"]);
     let draft = state.path().join("draft.json");
     wait_until("the draft is in its file", || {
         std::fs::read(&draft).is_ok_and(|text| contains(&text, "断电之前"))
@@ -314,7 +303,7 @@ fn the_draft_survives_a_crash_but_no_password_does() {
     }
     let mut terminal = mailing(state.path());
     for row in [["Subject", "断电之前"], ["User", "bob"], ["Login", "PLAIN"]] {
-        wait_for_row(&mut terminal, &row);
+        terminal.wait_for_row(&row);
     }
     assert!(!terminal.text().contains('•'), "{}", terminal.text());
 }
@@ -326,11 +315,8 @@ fn messages_go_out_encrypted_both_ways() {
     for (number, security) in [(1, "◂ STARTTLS"), (2, "◂ TLS")] {
         choose(&mut terminal, "Security", security);
         send(&mut terminal);
-        wait_for_row(
-            &mut terminal,
-            &["Lab server", &format!("messages {number}")],
-        );
-        wait_for_row(&mut terminal, &["Dialogue", "● sent"]);
+        terminal.wait_for_row(&["Lab server", &format!("messages {number}")]);
+        terminal.wait_for_row(&["Dialogue", "● sent"]);
     }
     // What the wire shows of the second: nothing of the message.
     terminal.keys_then("vvv", " What the wire shows ");
@@ -366,5 +352,5 @@ fn a_taken_port_leaves_it_running_and_f_takes_another() {
     terminal.wait_for_text(&["mail not running", &format!("Port {address} is taken")]);
     terminal.keys_then("F", "● mail :");
     send(&mut terminal);
-    wait_for_row(&mut terminal, &["Lab server", "messages 1"]);
+    terminal.wait_for_row(&["Lab server", "messages 1"]);
 }

@@ -43,15 +43,6 @@ fn row(terminal: &Terminal, text: &str) -> String {
     row.unwrap_or_else(|| panic!("no row with {text}:\n{}", terminal.text()))
 }
 
-/// Waits for a row that has all these texts.
-fn wait_for_row(terminal: &mut Terminal, texts: &[&str]) {
-    terminal.wait_for(&format!("a row with {texts:?}"), |screen| {
-        screen
-            .rows(0, screen.size().1)
-            .any(|row| texts.iter().all(|text| row.contains(text)))
-    });
-}
-
 fn contains(bytes: &[u8], text: &str) -> bool {
     let text = text.as_bytes();
     bytes.windows(text.len()).any(|window| window == text)
@@ -66,9 +57,9 @@ fn real_requests_become_rows_and_show_every_byte() {
     ]);
     let mut client = Client::connect(server);
     assert_eq!(client.ask(HELLO).status, 200);
-    wait_for_row(&mut terminal, &["GET", "/HelloWorld.html", "● 200", "#1.1"]);
+    terminal.wait_for_row(&["GET", "/HelloWorld.html", "● 200", "#1.1"]);
     assert_eq!(client.ask(MISSING).status, 404);
-    wait_for_row(&mut terminal, &["/no-such-page", "▲ 404", "#1.2"]);
+    terminal.wait_for_row(&["/no-such-page", "▲ 404", "#1.2"]);
     terminal.wait_for_text(&["requests 2", "● 2xx 1", "▲ 4xx 1", "open 1"]);
     let port = client.address().port();
     assert!(row(&terminal, "/no-such-page").contains(&format!(":{port}")));
@@ -86,12 +77,12 @@ fn real_requests_become_rows_and_show_every_byte() {
 fn one_at_a_time_makes_the_others_wait_and_switching_back_lets_them_go() {
     let (mut terminal, server) = serving(&[]);
     terminal.keys("o");
-    wait_for_row(&mut terminal, &["● web :", "one at a time"]);
+    terminal.wait_for_row(&["● web :", "one at a time"]);
     let silent = Client::connect(server);
-    wait_for_row(&mut terminal, &["nothing sent yet", "···", "#1"]);
+    terminal.wait_for_row(&["nothing sent yet", "···", "#1"]);
     let mut waiting = Client::connect(server);
     waiting.send(HELLO);
-    wait_for_row(&mut terminal, &["in line", "▒▒▒", "#2"]);
+    terminal.wait_for_row(&["in line", "▒▒▒", "#2"]);
     terminal.wait_for_text(&["#1 keeps 1 waiting", "in line 1", "2 going on"]);
     let mut third = Client::connect(server);
     third.send(MISSING);
@@ -99,24 +90,24 @@ fn one_at_a_time_makes_the_others_wait_and_switching_back_lets_them_go() {
     terminal.keys("o");
     assert_eq!(waiting.response(HELLO.as_bytes()).status, 200);
     assert_eq!(third.response(MISSING.as_bytes()).status, 404);
-    wait_for_row(&mut terminal, &["/HelloWorld.html", "● 200", "#2.1"]);
-    wait_for_row(&mut terminal, &["/no-such-page", "▲ 404", "#3.1"]);
+    terminal.wait_for_row(&["/HelloWorld.html", "● 200", "#2.1"]);
+    terminal.wait_for_row(&["/no-such-page", "▲ 404", "#3.1"]);
     terminal.wait_for("nobody waits", |screen| {
         !screen.contents().contains("keeps") && screen.contents().contains("1 going on")
     });
     // Whoever said nothing is still there, and is no longer in anybody's way.
     let mut silent = silent;
     assert_eq!(silent.ask(HELLO).status, 200);
-    wait_for_row(&mut terminal, &["/HelloWorld.html", "#1.1"]);
+    terminal.wait_for_row(&["/HelloWorld.html", "#1.1"]);
 }
 
 #[test]
 fn a_request_is_seen_while_it_arrives() {
     let (mut terminal, server) = serving(&[]);
     let mut client = Client::connect(server);
-    wait_for_row(&mut terminal, &["nothing sent yet", "#1"]);
+    terminal.wait_for_row(&["nothing sent yet", "#1"]);
     client.send("GET /Hello");
-    wait_for_row(&mut terminal, &["reading", "GET /Hello", " 10 B "]);
+    terminal.wait_for_row(&["reading", "GET /Hello", " 10 B "]);
     terminal.keys_then(keys::ENTER, "arrived so far");
     terminal.keys_then(keys::RIGHT, "GET /Hello");
     client.send("World.html HTTP/1.1\r\nHo");
@@ -152,7 +143,7 @@ fn the_sender_sends_to_our_server_and_keeps_what_was_typed() {
     terminal.keys_then(&keys::TAB.repeat(2), "GET /HelloWorld.html");
     terminal.keys_then("q2? ", "q2? GET /HelloWorld.html");
     terminal.keys_then_not(keys::ESC, "Nothing sent yet.");
-    wait_for_row(&mut terminal, &["/HelloWorld.html", "● 200"]);
+    terminal.wait_for_row(&["/HelloWorld.html", "● 200"]);
     assert!(!terminal.text().contains("q2? "));
     terminal.keys_then("g", "q2? GET /HelloWorld.html");
     terminal.wait_for_text(&["▸your own text"]);
@@ -165,7 +156,7 @@ fn a_filter_leaves_what_was_asked_for() {
     for request in [HELLO, MISSING, HELLO] {
         client.ask(request);
     }
-    wait_for_row(&mut terminal, &["/HelloWorld.html", "#1.3"]);
+    terminal.wait_for_row(&["/HelloWorld.html", "#1.3"]);
     terminal.keys_then("/", " filter: ");
     terminal.keys(&format!("nothing:{}", keys::ENTER));
     terminal.wait_for_text(&["nothing: is no filter; there are status:"]);
@@ -183,7 +174,7 @@ fn a_filter_leaves_what_was_asked_for() {
 fn a_request_and_a_url_are_copied_into_the_clipboard() {
     let (mut terminal, server) = serving(&[]);
     Client::connect(server).ask(HELLO);
-    wait_for_row(&mut terminal, &["/HelloWorld.html", "● 200"]);
+    terminal.wait_for_row(&["/HelloWorld.html", "● 200"]);
     terminal.keys_then(keys::ENTER, "Request #1.1");
     terminal.keys_then("C", " Copied ");
     terminal.wait_for_text(&["curl ", &format!("http://{server}/HelloWorld.html")]);
@@ -214,7 +205,7 @@ fn urls_are_links_where_the_terminal_knows_them() {
         // What a client sends is text, whatever it looks like.
         Client::connect(server).send("GET http://evil.example/ HTTP/1.1\r\nHost: x\r\n\r\n");
         terminal.keys(keys::ESC);
-        wait_for_row(&mut terminal, &["http://evil.example/"]);
+        terminal.wait_for_row(&["http://evil.example/"]);
         assert!(!contains(terminal.bytes(), "\x1b]8;;http://evil"), "{term}");
     }
 }
@@ -224,7 +215,7 @@ fn hostile_requests_reach_the_terminal_as_text() {
     let (mut terminal, server) = serving(&[]);
     let mut client = Client::connect(server);
     client.send(b"GET /\x1b]0;owned\x07\x1b[2J\xe2\x80\xae HTTP/1.1\r\nHost: x\r\n\r\n");
-    wait_for_row(&mut terminal, &["invalid-target", "/\\x1b", "▲ 400"]);
+    terminal.wait_for_row(&["invalid-target", "/\\x1b", "▲ 400"]);
     terminal.keys_then(keys::ENTER, "▲ 400 Bad Request");
     terminal.keys_then(keys::RIGHT, "\\u{202e}");
     let bytes = terminal.bytes();
@@ -265,7 +256,7 @@ fn a_taken_port_leaves_it_running_and_f_takes_another() {
     assert_ne!(port, Some(address.port()));
     let server = SocketAddr::from(([127, 0, 0, 1], port.expect("waited for")));
     assert_eq!(Client::connect(server).ask(HELLO).status, 200);
-    wait_for_row(&mut terminal, &["/HelloWorld.html", "● 200"]);
+    terminal.wait_for_row(&["/HelloWorld.html", "● 200"]);
 }
 
 #[test]
@@ -297,7 +288,7 @@ fn quitting_gives_the_terminal_back_while_a_download_runs() {
     // The client takes nothing: a server that waited for it would wait for half a minute, longer than a test does.
     let mut client = Client::connect(server);
     client.send("GET /big.bin HTTP/1.1\r\nHost: x\r\n\r\n");
-    wait_for_row(&mut terminal, &["sending", "/big.bin", "█ 200", " % "]);
+    terminal.wait_for_row(&["sending", "/big.bin", "█ 200", " % "]);
     terminal.keys("q");
     let ended = terminal.finish();
     assert_eq!(ended.code, 0, "{}", ended.text());

@@ -8,7 +8,7 @@ use std::path::Path;
 use vt100::Screen;
 
 use crate::support::folder;
-use crate::support::terminal::{Terminal, keys};
+use crate::support::terminal::{Terminal, keys, rows};
 use crate::{figure, pinging};
 
 const LIST: &str = " Calls and messages ";
@@ -18,17 +18,6 @@ fn on_the_wire() -> Terminal {
     let mut terminal = pinging();
     terminal.keys_then("4", LIST);
     terminal
-}
-
-fn rows(screen: &Screen) -> impl Iterator<Item = String> + '_ {
-    screen.rows(0, screen.size().1)
-}
-
-/// Waits for a row that has all these texts.
-fn wait_for_row(terminal: &mut Terminal, texts: &[&str]) {
-    terminal.wait_for(&format!("a row with {texts:?}"), |screen| {
-        rows(screen).any(|row| texts.iter().all(|text| row.contains(text)))
-    });
 }
 
 /// The last row in the list, which is framed with heavy lines while it has the focus.
@@ -70,13 +59,13 @@ fn what_all_labs_do_arrives_and_is_filtered() {
         &["recvfrom", "server Ping "],
         &["datagram", "← ● PING "],
     ] {
-        wait_for_row(&mut terminal, row);
+        terminal.wait_for_row(row);
     }
-    wait_for_row(&mut terminal, &["[sendto", "Ping ", "▶├[recvfrom"]);
+    terminal.wait_for_row(&["[sendto", "Ping ", "▶├[recvfrom"]);
     terminal.keys_then("3", " Dialogue ");
     terminal.wait_for_text(&["● mail :"]);
     terminal.keys(keys::F5);
-    wait_for_row(&mut terminal, &["← ● 221 "]);
+    terminal.wait_for_row(&["← ● 221 "]);
     terminal.keys_then("2", " Requests ");
     terminal.wait_for_text(&["● web :"]);
     let port = web_port(terminal.screen()).expect("it runs");
@@ -95,7 +84,7 @@ fn what_all_labs_do_arrives_and_is_filtered() {
         &["request", "→ ● GET /from-a-test"],
         &["response", "← ▲ 404 Not Found"],
     ] {
-        wait_for_row(&mut terminal, row);
+        terminal.wait_for_row(row);
     }
     filter(&mut terminal, "lab:mail is:message");
     for row in [
@@ -104,7 +93,7 @@ fn what_all_labs_do_arrives_and_is_filtered() {
         &["command", "→ ● QUIT"],
         &["reply", "← ● 221 "],
     ] {
-        wait_for_row(&mut terminal, row);
+        terminal.wait_for_row(row);
     }
     assert!(!terminal.text().contains("datagram"), "{}", terminal.text());
     // A wrong one is explained, and the list stays as it is.
@@ -113,13 +102,13 @@ fn what_all_labs_do_arrives_and_is_filtered() {
     terminal.wait_for_text(&["lost, late, dup, reordered, damaged, refused", "QUIT"]);
     terminal.keys_then_not(keys::ESC, "verdict:gone");
     terminal.keys_then_not(keys::ESC, "lab:mail is:message");
-    wait_for_row(&mut terminal, &["datagram", "← ● PING "]);
+    terminal.wait_for_row(&["datagram", "← ● PING "]);
 }
 
 #[test]
 fn a_frozen_view_is_stepped_forward_and_back() {
     let mut terminal = on_the_wire();
-    wait_for_row(&mut terminal, &["datagram", "← ● PING "]);
+    terminal.wait_for_row(&["datagram", "← ● PING "]);
     terminal.keys_then(" ", "frozen 0 s");
     let before = newest(terminal.screen()).expect("a row");
     terminal.wait_for_text(&["frozen 2 s"]);
@@ -162,7 +151,7 @@ fn enter_leads_to_the_lab_and_back() {
     terminal.keys_then(keys::ENTER, "RTT  last ");
     terminal.keys_then(keys::ENTER, &format!(" Ping {number} to 127.0.0.1:"));
     terminal.keys_then(keys::ENTER, LIST);
-    wait_for_row(&mut terminal, &["Ping", &number]);
+    terminal.wait_for_row(&["Ping", &number]);
     // The bytes are in front: the cursor names what it stands on.
     terminal.wait_for_text(&["word  bytes 0 to 3"]);
     terminal.keys(&keys::RIGHT.repeat(5));

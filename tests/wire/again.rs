@@ -7,17 +7,16 @@ use std::time::{Duration, Instant};
 use sockscope::dashboard::effects::replay::Replayer;
 use sockscope::dashboard::playback::{Motion, Playback};
 use sockscope::net::echo::{EchoConfig, EchoServer};
-use sockscope::net::files::{Policy, Root};
+use sockscope::net::files::Root;
 use sockscope::net::mail_client::MailClient;
 use sockscope::net::mail_server::MailServer;
 use sockscope::net::pinger::{Pinger, PingerConfig};
 use sockscope::net::recording::{Format, Recording, Target};
 use sockscope::net::request_sender::{Plan as Request, RequestSender};
 use sockscope::net::resolve::Family;
-use sockscope::net::web::{Keep, Trace, WebConfig, WebServer};
+use sockscope::net::web::WebServer;
 use sockscope::proto::guard::Caps;
 use sockscope::proto::http::script::Pace;
-use sockscope::proto::http::service::{Limits, Service};
 use sockscope::proto::link::LinkSettings;
 use sockscope::proto::ping::{Mode, Plan, Text};
 use sockscope::settings;
@@ -31,6 +30,7 @@ use tempfile::TempDir;
 
 use super::watch::Watch;
 use crate::support::mail::{Setup, plan};
+use crate::support::web::config;
 use crate::support::{PATIENCE, folder};
 
 const PINGS: u64 = 40;
@@ -112,16 +112,7 @@ fn ping(watch: &mut Watch) {
 }
 
 fn web(watch: &mut Watch) {
-    let config = WebConfig {
-        listen: ([127, 0, 0, 1], 0).into(),
-        root: Root::Embedded,
-        policy: Policy::default(),
-        trace: Trace::Refused,
-        service: Service::default(),
-        limits: Limits::default(),
-        keep: Keep::SCREEN,
-        words: Words::default(),
-    };
+    let config = config(Root::Embedded);
     let (clock, tap) = (watch.clock, watch.tap.clone());
     let mut server = WebServer::start(config, clock, tap.clone()).expect("a free port");
     let before = watch.sockets(End::Client).len();

@@ -12,14 +12,13 @@ use sockscope::dashboard::effects::replay::Replayer;
 use sockscope::dashboard::playback::Motion;
 use sockscope::dashboard::tabs::ping::Figures;
 use sockscope::net::echo::{EchoConfig, EchoServer};
-use sockscope::net::files::{Policy, Root};
+use sockscope::net::files::Root;
 use sockscope::net::mail_server::{MailServer, MailServerConfig};
 use sockscope::net::maildir::Store;
 use sockscope::net::os;
 use sockscope::net::pinger::{Pinger, PingerConfig};
-use sockscope::net::web::{Keep, Trace, WebConfig, WebServer};
+use sockscope::net::web::WebServer;
 use sockscope::proto::guard::Caps;
-use sockscope::proto::http::service::{Limits, Service};
 use sockscope::proto::link::{LegSettings, LinkSettings};
 use sockscope::proto::ping::{Mode, Plan, Text};
 use sockscope::proto::smtp::server::{
@@ -35,6 +34,7 @@ use sockscope::trace::web::WebFigures;
 use sockscope::words::Words;
 
 use super::watch::Watch;
+use crate::support::web::config;
 use crate::support::{PATIENCE, folder};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -157,16 +157,7 @@ fn pings_and_datagrams_are_counted_as_they_were() {
 #[test]
 fn requests_are_counted_as_they_were() {
     let (clock, tap, file) = recorded();
-    let config = WebConfig {
-        listen: local(),
-        root: Root::Embedded,
-        policy: Policy::default(),
-        trace: Trace::Refused,
-        service: Service::default(),
-        limits: Limits::default(),
-        keep: Keep::SCREEN,
-        words: Words::default(),
-    };
+    let config = config(Root::Embedded);
     let mut server = WebServer::start(config, clock, tap).unwrap();
     for request in [
         "GET / HTTP/1.1\r\nHost: h\r\n\r\nGET /none HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",

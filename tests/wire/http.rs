@@ -5,22 +5,21 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sockscope::net::files::{Policy, Root};
+use sockscope::net::files::Root;
 use sockscope::net::request_sender::{Plan, RequestSender};
 use sockscope::net::resolve::Family;
-use sockscope::net::web::{Keep, Trace, WebConfig, WebServer};
+use sockscope::net::web::{Trace, WebConfig, WebServer};
 use sockscope::proto::http::script::Pace;
-use sockscope::proto::http::service::{Limits, Mode, Service};
+use sockscope::proto::http::service::Mode;
 use sockscope::settings::Target;
 use sockscope::trace::event::Event;
 use sockscope::trace::recorder::{FILE_SNAPLEN, Secrets};
 use sockscope::trace::web::{SenderEvent, WebEvent};
 use sockscope::trace::wire::{Call, End};
-use sockscope::words::Words;
 use tempfile::TempDir;
 
 use super::watch::{Watch, deaf_port, listener};
-use crate::support::web::Client;
+use crate::support::web::{Client, config};
 use crate::support::{PATIENCE, folder};
 
 /// What goes out behind the file of this many bytes would not fit into one call.
@@ -47,14 +46,8 @@ impl Lab {
         write("a.txt", b"0123456789");
         write("large.bin", &vec![b'x'; LARGE]);
         let mut config = WebConfig {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            root: Root::Folder(folder.path().to_owned()),
-            policy: Policy::default(),
             trace: Trace::Answered,
-            service: Service::default(),
-            limits: Limits::default(),
-            keep: Keep::SCREEN,
-            words: Words::default(),
+            ..config(Root::Folder(folder.path().to_owned()))
         };
         change(&mut config);
         let server = WebServer::start(config, watch.clock, watch.tap.clone());
